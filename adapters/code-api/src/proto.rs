@@ -1,0 +1,11 @@
+//! The messages of the official schema, generated from `proto/` with the official field numbers.
+//!
+//! Decoding with these types drops unknown fields, and encoding writes a `oneof` where its lowest number stands. A
+//! signature is therefore never checked over a re-encoding made here, see [`crate::wire`].
+#![expect(
+    missing_docs,
+    clippy::doc_markdown,
+    reason = "generated code: the schema files carry the comments, where a name does not say it"
+)]
+
+include!(concat!(env!("OUT_DIR"), "/schema.rs"));

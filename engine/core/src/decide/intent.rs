@@ -1,0 +1,71 @@
+//! Creating an intent, and what can happen to it before anybody pays.
+
+use alloc::vec;
+
+use super::{Decision, known};
+use crate::command::{Cancel, Create, MarkScanned};
+use crate::event::Event;
+use crate::ids::Timestamp;
+use crate::quote::open;
+use crate::rejection::{Rejection, RejectionCode};
+use crate::state::{Intent, Phase, State};
+use crate::terms::Terms;
+
+pub(super) fn create(state: &State, create: &Create, now: Timestamp) -> Result<Decision, Rejection> {
+    if let Some(original) = state.intent(&create.intent) {
+        return create_again(original, create, now);
+    }
+    let policy = state.policy();
+    create.terms.check(policy.fee_cap)?;
+    let expires_at = deadline(state, &create.terms, now)?;
+    // After this point it succeeds.
+    let Create { intent, terms, authorization } = create.clone();
+    Ok(Decision::new(Some(intent), vec![Event::IntentCreated { terms, authorization, expires_at }]))
+}
+
+/// The three answers: ended before, how; other content, which field differs; same request, same answer.
+fn create_again(original: &Intent, create: &Create, now: Timestamp) -> Result<Decision, Rejection> {
+    open(original, now)?;
+    match original.terms.mismatch(&create.terms) {
+        Some(mismatch) => Err(mismatch),
+        None => Ok(Decision::repeated(Some(create.intent), original.created)),
+    }
+}
+
+fn deadline(state: &State, terms: &Terms, now: Timestamp) -> Result<Timestamp, Rejection> {
+    let policy = state.policy();
+    let Some(asked) = terms.expires_at else {
+        return Ok(now.saturating_add(policy.intent_lifetime));
+    };
+    if asked < now {
+        let code = RejectionCode::ExpiryInThePast;
+        return Err(Rejection::new(code, "expires_at", ("no earlier than", now.0), asked.0));
+    }
+    let latest = now.saturating_add(policy.max_intent_lifetime);
+    if asked > latest {
+        let code = RejectionCode::ExpiryTooFar;
+        return Err(Rejection::new(code, "expires_at", ("no later than", latest.0), asked.0));
+    }
+    Ok(asked)
+}
+
+pub(super) fn mark_scanned(state: &State, scan: &MarkScanned, now: Timestamp) -> Result<Decision, Rejection> {
+    let intent = known(state, scan.intent)?;
+    // Somebody may pay with the bare id before the scan comes in; then it says nothing new.
+    if let Some(position) = intent.scanned.or(intent.submission().map(|submission| submission.position)) {
+        return Ok(Decision::repeated(Some(scan.intent), position));
+    }
+    open(intent, now)?;
+    let authorization = scan.authorization.clone();
+    Ok(Decision::new(Some(scan.intent), vec![Event::CodeScanned { authorization }]))
+}
+
+pub(super) fn cancel(state: &State, cancel: &Cancel, now: Timestamp) -> Result<Decision, Rejection> {
+    let intent = known(state, cancel.intent)?;
+    if let Phase::Canceled(_) = intent.phase {
+        return Ok(Decision::repeated(Some(cancel.intent), intent.last_position));
+    }
+    open(intent, now)?;
+    let Cancel { intent, by, authorization } = cancel.clone();
+    Ok(Decision::new(Some(intent), vec![Event::IntentCanceled { by, authorization }]))
+}

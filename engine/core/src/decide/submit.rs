@@ -1,0 +1,174 @@
+//! A payer's signed payment against the rules.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Decision, Verdict, known};
+use crate::command::Submit;
+use crate::event::{Event, SignatureRule, Transaction};
+use crate::ids::Timestamp;
+use crate::money::Quarks;
+use crate::payment::{Payment, Transfer, transaction_id};
+use crate::policy::Policy;
+use crate::quote::{Prices, open, pays_itself, split};
+use crate::rejection::{Rejection, RejectionCode};
+use crate::state::{Intent, RateTable, State};
+use crate::terms::Terms;
+
+pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<Decision, Rejection> {
+    let id = submit.payment.intent;
+    let intent = known(state, id)?;
+    if let Some(submission) = intent.submission()
+        && submission.payment == submit.payment
+    {
+        return Ok(Decision::repeated(Some(id), submission.position));
+    }
+    open(intent, now)?;
+    // From here on the payer's word is on record, whether it passes or not.
+    let submitted = Event::IntentSubmitted {
+        payment: submit.payment.clone(),
+        signature: submit.signature,
+        rule: SignatureRule::Ed25519VerifyStrict,
+    };
+    match rules(state, intent, &submit.payment, now) {
+        Ok(reserved) => {
+            // After this point it succeeds.
+            let transactions = transactions(&submit.payment);
+            let events =
+                vec![submitted, Event::IntentVerified { reserved }, Event::IntentScheduled { transactions }];
+            Ok(Decision::new(Some(id), events))
+        }
+        Err(rejection) => Ok(refuse(state.policy(), intent, submitted, rejection, &submit.payment)),
+    }
+}
+
+/// What the payment takes from the payer, or the first rule it breaks.
+fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> Result<Quarks, Rejection> {
+    if state.node() != Some(payment.node) {
+        let expected = state.node().map(|node| alloc::format!("{node}")).unwrap_or_default();
+        return Err(Rejection::new(RejectionCode::NodeMismatch, "payload.node", expected, payment.node));
+    }
+    same_terms(&intent.terms, payment)?;
+    validity(state.policy(), payment, now)?;
+    let total = transfers(state, &intent.terms, payment, now)?;
+    if payment.transfers.iter().any(|transfer| transfer.destination == payment.payer) {
+        return Err(pays_itself(payment.payer));
+    }
+    let limit = state.policy().max_payment;
+    if total > limit {
+        return Err(Rejection::new(RejectionCode::AmountExceedsLimit, "amount", ("at most", limit), total));
+    }
+    let available = state.ledger().account(&payment.payer).available();
+    if available < total {
+        let code = RejectionCode::FundsInsufficient;
+        return Err(Rejection::new(code, "payer", ("available funds of at least", total), available));
+    }
+    Ok(total)
+}
+
+fn same_terms(terms: &Terms, payment: &Payment) -> Result<(), Rejection> {
+    let code = RejectionCode::PaymentTermsMismatch;
+    if payment.currency != terms.currency {
+        let expected = alloc::format!("{}", terms.currency);
+        return Err(Rejection::new(code, "payload.currency", expected, payment.currency));
+    }
+    if payment.amount != terms.amount {
+        let expected = alloc::format!("{}", terms.amount);
+        return Err(Rejection::new(code, "payload.amount", expected, payment.amount));
+    }
+    Ok(())
+}
+
+fn validity(policy: &Policy, payment: &Payment, now: Timestamp) -> Result<(), Rejection> {
+    let field = "payload.valid_until";
+    if payment.valid_until < now {
+        let expected = ("no earlier than", now.0);
+        return Err(Rejection::new(RejectionCode::QuoteExpired, field, expected, payment.valid_until.0));
+    }
+    let latest = now.saturating_add(policy.quote_lifetime);
+    if payment.valid_until > latest {
+        let code = RejectionCode::QuoteValidityTooLong;
+        return Err(Rejection::new(code, field, ("no later than", latest.0), payment.valid_until.0));
+    }
+    Ok(())
+}
+
+/// The transfers have to be those of a rate table that counts now. All prices come from one table: a payer cannot pick the
+/// best of two moments.
+fn transfers(state: &State, terms: &Terms, payment: &Payment, now: Timestamp) -> Result<Quarks, Rejection> {
+    let policy = state.policy();
+    let mut refusal = None;
+    let mut consider = |table: Option<&RateTable>| {
+        let outcome = Prices::from_table(table, terms, policy).and_then(|prices| {
+            if prices.rate != payment.rate {
+                let expected = alloc::format!("a rate of the last {:?}", policy.rate_window);
+                let code = RejectionCode::RateNotKnown;
+                return Err(Rejection::new(code, "payload.rate", expected, payment.rate));
+            }
+            let expected = split(terms, &prices, policy.fee_account)?;
+            same_transfers(&expected, &payment.transfers)?;
+            Ok(prices.total)
+        });
+        match outcome {
+            Ok(total) => Some(total),
+            // The refusal that got furthest says most.
+            Err(rejection) => {
+                let further = refusal.as_ref().is_none_or(|r: &Rejection| r.code < rejection.code);
+                if further {
+                    refusal = Some(rejection);
+                }
+                None
+            }
+        }
+    };
+    let mut tables = state.rates().in_window(now, policy.rate_window).peekable();
+    let total =
+        if tables.peek().is_none() { consider(None) } else { tables.find_map(|table| consider(Some(table))) };
+    total.ok_or_else(|| {
+        let none = || Rejection::new(RejectionCode::RateNotKnown, "payload.rate", "a published rate", "");
+        refusal.unwrap_or_else(none)
+    })
+}
+
+fn same_transfers(expected: &[Transfer], got: &[Transfer]) -> Result<(), Rejection> {
+    let code = RejectionCode::TransfersMismatch;
+    let text = |transfer: &Transfer| {
+        let Transfer { purpose, destination, quarks } = transfer;
+        alloc::format!("{} of {quarks} to {destination}", purpose.name())
+    };
+    for (i, pair) in expected.iter().zip(got).enumerate() {
+        if pair.0 != pair.1 {
+            let field = alloc::format!("payload.transfers[{i}]");
+            return Err(Rejection::new(code, field, text(pair.0), text(pair.1)));
+        }
+    }
+    if expected.len() != got.len() {
+        let expected = alloc::format!("{} transfers", expected.len());
+        return Err(Rejection::new(code, "payload.transfers", expected, got.len()));
+    }
+    Ok(())
+}
+
+/// One transaction with every transfer: the payment happens whole or not at all.
+fn transactions(payment: &Payment) -> Vec<Transaction> {
+    let transfers = u8::try_from(payment.transfers.len()).unwrap_or(u8::MAX);
+    vec![Transaction { id: transaction_id(&payment.to_bytes(), 0), first_transfer: 0, transfers }]
+}
+
+fn refuse(
+    policy: &Policy,
+    intent: &Intent,
+    submitted: Event,
+    rejection: Rejection,
+    payment: &Payment,
+) -> Decision {
+    let verdict = Verdict::Refused(rejection.clone());
+    let events = if rejection.code.ends_intent() {
+        vec![submitted, Event::IntentRejected { rejection }]
+    } else if intent.refusals < policy.max_refusals {
+        vec![submitted, Event::SubmissionRefused { rejection }]
+    } else {
+        Vec::new()
+    };
+    Decision { intent: Some(payment.intent), events, verdict }
+}

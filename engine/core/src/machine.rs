@@ -1,0 +1,138 @@
+//! The machine: one input in, effects out; nothing is called from inside.
+
+use alloc::vec::Vec;
+
+use crate::command::Command;
+use crate::decide::{Verdict, decide, due};
+use crate::event::{Event, Record, Subject};
+use crate::evolve::IllegalTransition;
+use crate::ids::{CausationId, IntentId, Position, Timestamp};
+use crate::rejection::Rejection;
+use crate::state::{State, Status};
+
+/// The state of a node and the rules that move it.
+///
+/// Feed it with [`Core::handle`], which is its only input; take the effects out of the [`Effects`] passed in. Its state
+/// moves as soon as it has decided, before anything is durable: whoever drives it holds every answer back until the records
+/// in front of that answer are in the log, and throws the core away if they cannot be written.
+#[derive(Clone, Debug, Default)]
+pub struct Core {
+    state: State,
+}
+
+/// What can come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody wants something.
+    Command(Command),
+    /// Time has passed.
+    Tick,
+}
+
+/// What comes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Facts for the log, in order. Those of one input belong together: in one frame or in none.
+    pub records: Vec<Record>,
+    /// What the asker is told once the records are durable. `None` after a tick: nobody asked.
+    pub answer: Option<Answer>,
+}
+
+/// What an asker is told.
+pub type Answer = Result<Accepted, Rejection>;
+
+/// A request that holds: carried out now, or before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The last record that carried it out.
+    pub position: Position,
+    /// Whether an earlier request had done it already.
+    pub repeated: bool,
+    /// Where its intent is now, if it is about one.
+    pub status: Option<Status>,
+}
+
+impl Core {
+    /// A core that goes on from `state`.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self { state }
+    }
+
+    /// Everything it knows, decided but perhaps not yet durable.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes in one input at `now` and adds to `effects`. A `now` before the last record's time counts as that time.
+    ///
+    /// # Errors
+    /// A decision that its own evolution refuses: a bug in this crate. The core is then undefined and must be thrown away,
+    /// with the effects of this call.
+    ///
+    /// # Determinism
+    /// The same inputs at the same times give the same effects.
+    pub fn handle(
+        &mut self,
+        now: Timestamp,
+        causation: CausationId,
+        input: Input,
+        effects: &mut Effects,
+    ) -> Result<(), IllegalTransition> {
+        let now = now.max(self.state.time());
+        match input {
+            Input::Command(command) => {
+                effects.answer = Some(self.carry_out(now, causation, &command, &mut effects.records)?);
+            }
+            Input::Tick => {
+                for intent in due(&self.state, now) {
+                    let expired = Event::IntentExpired;
+                    self.record(now, causation, Some(intent), expired, &mut effects.records)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Timestamp,
+        causation: CausationId,
+        command: &Command,
+        records: &mut Vec<Record>,
+    ) -> Result<Answer, IllegalTransition> {
+        let decision = match decide(&self.state, command, now) {
+            Ok(decision) => decision,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        for event in decision.events {
+            self.record(now, causation, decision.intent, event, records)?;
+        }
+        let status = decision.intent.and_then(|id| self.state.intent(&id)).map(|intent| intent.status());
+        Ok(match decision.verdict {
+            Verdict::Done => Ok(Accepted { position: self.state.position(), repeated: false, status }),
+            Verdict::Repeated(position) => Ok(Accepted { position, repeated: true, status }),
+            Verdict::Refused(rejection) => Err(rejection),
+        })
+    }
+
+    fn record(
+        &mut self,
+        now: Timestamp,
+        causation: CausationId,
+        intent: Option<IntentId>,
+        event: Event,
+        records: &mut Vec<Record>,
+    ) -> Result<(), IllegalTransition> {
+        let subject = intent.map(|intent| {
+            let (revision, previous) = self.state.next_revision(&intent);
+            Subject { intent, revision, previous }
+        });
+        let position = self.state.position().next();
+        let record = Record { position, recorded_at: now, causation, subject, event };
+        self.state.apply(&record)?;
+        records.push(record);
+        Ok(())
+    }
+}

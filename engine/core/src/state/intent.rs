@@ -1,0 +1,238 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::event::{Authorization, CanceledBy, SignatureRule, Transaction};
+use crate::ids::{Position, Revision, Signature, Timestamp, TransactionId};
+use crate::money::Quarks;
+use crate::payment::{Payment, Transfer};
+use crate::rejection::Rejection;
+use crate::terms::Terms;
+
+/// What is known of one intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// What the merchant asked for.
+    pub terms: Terms,
+    /// The rendezvous key's signature over it.
+    pub authorization: Authorization,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Where its creation is in the log.
+    pub created: Position,
+    /// The last moment at which a payer can submit.
+    pub expires_at: Timestamp,
+    /// Where the scan of its code is in the log, if it was scanned.
+    pub scanned: Option<Position>,
+    /// Refused submissions on record; never more than the policy's `max_refusals`.
+    pub refusals: u8,
+    /// The revision of its last record.
+    pub revision: Revision,
+    /// The position of its last record.
+    pub last_position: Position,
+    /// Where it is in its life.
+    pub phase: Phase,
+}
+
+/// Where an intent is in its life, with what is known only there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Open: a payer may submit.
+    Created,
+    /// A payer's signed payment is in; the rules have not been applied. Never seen between two inputs.
+    Submitted(Submission),
+    /// The rules passed and funds are set aside. Never seen between two inputs.
+    Verified(Submission),
+    /// Transactions are with the rail.
+    Scheduled(Settlement),
+    /// Every transaction is final.
+    Confirmed(Settlement),
+    /// Called off.
+    Canceled(CanceledBy),
+    /// Nobody paid in time.
+    Expired,
+    /// No submission can pass.
+    Rejected(Rejection),
+    /// A transaction failed for good.
+    Failed(Settlement),
+}
+
+/// A payer's signed payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The payment.
+    pub payment: Payment,
+    /// The payer's signature over its bytes.
+    pub signature: Signature,
+    /// The rule the signature passed.
+    pub rule: SignatureRule,
+    /// Where it is in the log.
+    pub position: Position,
+}
+
+/// A payment and the transactions that carry it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The payment.
+    pub submission: Submission,
+    /// Its transactions, in order.
+    pub transactions: Vec<ScheduledTransaction>,
+}
+
+/// A transaction and what the rail has said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledTransaction {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What the rail has said.
+    pub state: TransactionState,
+}
+
+/// What a rail has said of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionState {
+    /// Nothing yet.
+    Ordered,
+    /// Final.
+    Settled,
+    /// It will never happen.
+    Failed {
+        /// The rail's words.
+        reason: String,
+    },
+}
+
+/// An intent's phase by name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the phase of the same name")]
+pub enum Status {
+    Created,
+    Submitted,
+    Verified,
+    Scheduled,
+    Confirmed,
+    Canceled,
+    Expired,
+    Rejected,
+    Failed,
+}
+
+impl Status {
+    /// Every status, along the main line first.
+    pub const ALL: [Self; 9] = [
+        Self::Created,
+        Self::Submitted,
+        Self::Verified,
+        Self::Scheduled,
+        Self::Confirmed,
+        Self::Canceled,
+        Self::Expired,
+        Self::Rejected,
+        Self::Failed,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Submitted => "submitted",
+            Self::Verified => "verified",
+            Self::Scheduled => "scheduled",
+            Self::Confirmed => "confirmed",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing changes the status any more.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Created | Self::Submitted | Self::Verified | Self::Scheduled => false,
+            Self::Confirmed | Self::Canceled | Self::Expired | Self::Rejected | Self::Failed => true,
+        }
+    }
+}
+
+impl Intent {
+    /// The phase by name alone.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.phase.status()
+    }
+
+    /// The payment that was accepted for it, if one was.
+    #[must_use]
+    pub fn submission(&self) -> Option<&Submission> {
+        match &self.phase {
+            Phase::Submitted(submission) | Phase::Verified(submission) => Some(submission),
+            Phase::Scheduled(settlement) | Phase::Confirmed(settlement) | Phase::Failed(settlement) => {
+                Some(&settlement.submission)
+            }
+            Phase::Created | Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) => None,
+        }
+    }
+
+    /// The transactions that carry out its payment, if it got that far.
+    #[must_use]
+    pub fn settlement(&self) -> Option<&Settlement> {
+        match &self.phase {
+            Phase::Scheduled(settlement) | Phase::Confirmed(settlement) | Phase::Failed(settlement) => {
+                Some(settlement)
+            }
+            Phase::Created
+            | Phase::Submitted(_)
+            | Phase::Verified(_)
+            | Phase::Canceled(_)
+            | Phase::Expired
+            | Phase::Rejected(_) => None,
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Created => Status::Created,
+            Self::Submitted(_) => Status::Submitted,
+            Self::Verified(_) => Status::Verified,
+            Self::Scheduled(_) => Status::Scheduled,
+            Self::Confirmed(_) => Status::Confirmed,
+            Self::Canceled(_) => Status::Canceled,
+            Self::Expired => Status::Expired,
+            Self::Rejected(_) => Status::Rejected,
+            Self::Failed(_) => Status::Failed,
+        }
+    }
+}
+
+impl Settlement {
+    /// The transaction with this id.
+    #[must_use]
+    pub fn transaction(&self, id: TransactionId) -> Option<&ScheduledTransaction> {
+        self.transactions.iter().find(|scheduled| scheduled.transaction.id == id)
+    }
+
+    pub(crate) fn transaction_mut(&mut self, id: TransactionId) -> Option<&mut ScheduledTransaction> {
+        self.transactions.iter_mut().find(|scheduled| scheduled.transaction.id == id)
+    }
+
+    /// The transfers that a transaction carries.
+    #[must_use]
+    pub fn transfers(&self, transaction: &Transaction) -> &[Transfer] {
+        let first = usize::from(transaction.first_transfer);
+        let range = first..first + usize::from(transaction.transfers);
+        self.submission.payment.transfers.get(range).unwrap_or_default()
+    }
+
+    /// What is still set aside for it: the transfers of every transaction that is not settled.
+    #[must_use]
+    pub fn outstanding(&self) -> Quarks {
+        let open = self.transactions.iter().filter(|scheduled| scheduled.state != TransactionState::Settled);
+        let quarks = open.flat_map(|open| self.transfers(&open.transaction)).map(|transfer| transfer.quarks);
+        // Part of a total that was checked when the payment was accepted.
+        Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
+    }
+}

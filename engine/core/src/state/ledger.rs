@@ -1,0 +1,83 @@
+use alloc::collections::BTreeMap;
+
+use crate::ids::AccountId;
+use crate::money::Quarks;
+
+/// The accounts and what they hold. Every operation is all or nothing; `None` says it would break a rule and did nothing.
+///
+/// Invariant: the balances add up to what was deposited, and no account has more reserved than it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    accounts: BTreeMap<AccountId, Account>,
+    deposited: Quarks,
+}
+
+/// What one account holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// All of it.
+    pub balance: Quarks,
+    /// The part set aside for scheduled payments; at most the balance.
+    pub reserved: Quarks,
+}
+
+impl Account {
+    /// What the account can still spend.
+    #[must_use]
+    pub fn available(&self) -> Quarks {
+        self.balance.checked_sub(self.reserved).unwrap_or(Quarks::ZERO)
+    }
+}
+
+impl Ledger {
+    /// What an account holds; nothing if it was never heard of.
+    #[must_use]
+    pub fn account(&self, id: &AccountId) -> Account {
+        self.accounts.get(id).copied().unwrap_or_default()
+    }
+
+    /// Every account that ever held anything, by id.
+    pub fn accounts(&self) -> impl Iterator<Item = (&AccountId, &Account)> {
+        self.accounts.iter()
+    }
+
+    /// All that ever came in from outside. It fits, so no sum of balances can overflow.
+    #[must_use]
+    pub fn deposited(&self) -> Quarks {
+        self.deposited
+    }
+
+    pub(crate) fn deposit(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
+        let deposited = self.deposited.checked_add(quarks)?;
+        let account = self.accounts.entry(id).or_default();
+        account.balance = account.balance.checked_add(quarks)?;
+        self.deposited = deposited;
+        Some(())
+    }
+
+    pub(crate) fn reserve(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
+        let account = self.accounts.get_mut(&id)?;
+        let reserved = account.reserved.checked_add(quarks)?;
+        account.balance.checked_sub(reserved)?;
+        account.reserved = reserved;
+        Some(())
+    }
+
+    pub(crate) fn release(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
+        let account = self.accounts.get_mut(&id)?;
+        account.reserved = account.reserved.checked_sub(quarks)?;
+        Some(())
+    }
+
+    /// Moves quarks that `from` had reserved.
+    pub(crate) fn settle(&mut self, from: AccountId, to: AccountId, quarks: Quarks) -> Option<()> {
+        let mut payer = self.account(&from);
+        payer.balance = payer.balance.checked_sub(quarks)?;
+        payer.reserved = payer.reserved.checked_sub(quarks)?;
+        let mut receiver = if from == to { payer } else { self.account(&to) };
+        receiver.balance = receiver.balance.checked_add(quarks)?;
+        self.accounts.insert(from, payer);
+        self.accounts.insert(to, receiver);
+        Some(())
+    }
+}

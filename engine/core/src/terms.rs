@@ -1,0 +1,124 @@
+//! What a merchant asks for, and the bytes a merchant signs when no outer protocol supplies its own.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::currency::Currency;
+use crate::ids::{AccountId, IntentId, Timestamp};
+use crate::money::{BasisPoints, NativeAmount};
+use crate::rejection::{Rejection, RejectionCode};
+
+/// The most fees that one intent can carry beside the service fee.
+pub const MAX_FEES: usize = 5;
+
+/// What a merchant asks for. Exactly one payer pays exactly this: there is no partial payment and no tip, so under- and
+/// overpayment cannot happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Who receives the amount, less all fees.
+    pub destination: AccountId,
+    /// The currency the amount is stated in.
+    pub currency: Currency,
+    /// What the payer pays, fees included.
+    pub amount: NativeAmount,
+    /// Shares of the total for others, in the order they will be paid.
+    pub fees: Vec<Fee>,
+    /// The last moment at which a payer can submit; the node's policy decides when absent.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A share of the total for someone other than the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fee {
+    /// Who receives it.
+    pub destination: AccountId,
+    /// How much of the total.
+    pub basis_points: BasisPoints,
+}
+
+impl Terms {
+    /// Whether these terms can be offered at all, under a cap on the sum of fees.
+    ///
+    /// # Errors
+    /// The first rule broken, in the order of [`RejectionCode`].
+    pub fn check(&self, fee_cap: BasisPoints) -> Result<(), Rejection> {
+        use RejectionCode::{FeeDestinationRepeated, FeeIsForDestination, FeesExceedLimit, FeesTooMany};
+        if self.fees.len() > MAX_FEES {
+            return Err(Rejection::new(FeesTooMany, "fees", ("at most", MAX_FEES), self.fees.len()));
+        }
+        for (i, fee) in self.fees.iter().enumerate() {
+            let field = || alloc::format!("fees[{i}].destination");
+            if fee.destination == self.destination {
+                let expected = "another account than the destination";
+                return Err(Rejection::new(FeeIsForDestination, field(), expected, fee.destination));
+            }
+            if self.fees.iter().take(i).any(|earlier| earlier.destination == fee.destination) {
+                let expected = "each account once";
+                return Err(Rejection::new(FeeDestinationRepeated, field(), expected, fee.destination));
+            }
+        }
+        let sum: u32 = self.fees.iter().map(|fee| u32::from(fee.basis_points.get())).sum();
+        if sum > u32::from(fee_cap.get()) {
+            return Err(Rejection::new(FeesExceedLimit, "fees", ("at most", fee_cap), sum));
+        }
+        Ok(())
+    }
+
+    /// Which field of a repeated request differs from the original, in the order the protocol compares them (e.3).
+    pub(crate) fn mismatch(&self, repeated: &Self) -> Option<Rejection> {
+        let differs = |field: &str, original: &dyn ToString, got: &dyn ToString| {
+            Some(Rejection::new(RejectionCode::TermsMismatch, field, original.to_string(), got.to_string()))
+        };
+        if self.destination != repeated.destination {
+            return differs("destination", &self.destination, &repeated.destination);
+        }
+        if self.currency != repeated.currency {
+            return differs("currency", &self.currency, &repeated.currency);
+        }
+        if self.amount != repeated.amount {
+            return differs("amount", &self.amount, &repeated.amount);
+        }
+        if self.fees.len() != repeated.fees.len() {
+            return differs("fees", &self.fees.len(), &repeated.fees.len());
+        }
+        for (i, (original, got)) in self.fees.iter().zip(&repeated.fees).enumerate() {
+            if original.destination != got.destination {
+                let field = alloc::format!("fees[{i}].destination");
+                return differs(&field, &original.destination, &got.destination);
+            }
+            if original.basis_points != got.basis_points {
+                let field = alloc::format!("fees[{i}].basis_points");
+                return differs(&field, &original.basis_points, &got.basis_points);
+            }
+        }
+        if self.expires_at != repeated.expires_at {
+            let text = |at: Option<Timestamp>| at.map_or("none".to_string(), |at| at.0.to_string());
+            return differs("expires_at", &text(self.expires_at), &text(repeated.expires_at));
+        }
+        None
+    }
+
+    /// The bytes a merchant signs with the rendezvous key when it speaks to the engine itself and not through a protocol
+    /// that has a form of its own. Domain separated, versioned, one encoding per value.
+    ///
+    /// Layout: `quittance.terms` 0x01, intent id, destination, currency, amount (u64), expiry (u64, 0 for none), number of
+    /// fees (u8), then per fee its destination and basis points (u16). Integers are little endian.
+    #[must_use]
+    pub fn signing_bytes(&self, intent: IntentId) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(128 + self.fees.len() * 34);
+        bytes.extend_from_slice(b"quittance.terms\x01");
+        bytes.extend_from_slice(&intent.0);
+        bytes.extend_from_slice(&self.destination.0);
+        bytes.extend_from_slice(&self.currency.code());
+        bytes.extend_from_slice(&self.amount.hundredths().to_le_bytes());
+        bytes.extend_from_slice(&self.expires_at.map_or(0, |at| at.0).to_le_bytes());
+        // More than 255 fees would wrap here, but `check` refuses more than five before anything is stored.
+        bytes.push(u8::try_from(self.fees.len()).unwrap_or(u8::MAX));
+        for fee in &self.fees {
+            bytes.extend_from_slice(&fee.destination.0);
+            bytes.extend_from_slice(&fee.basis_points.get().to_le_bytes());
+        }
+        bytes
+    }
+}
+

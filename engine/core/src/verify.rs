@@ -1,0 +1,133 @@
+//! Signature checks: pure, and before anything is decided.
+
+use alloc::vec::Vec;
+
+use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
+
+use crate::command::{Cancel, Command, Create, MarkScanned, Request, Submit, Unproven};
+use crate::event::{Authorization, CanceledBy, SignatureRule, SignedForm};
+use crate::ids::{AccountId, IntentId, Signature};
+use crate::payment::Payment;
+use crate::rejection::{Rejection, RejectionCode};
+
+/// The longest bytes a signature may cover. The protocol's largest request is under 600 bytes.
+pub const MAX_SIGNED_BYTES: usize = 4096;
+
+/// The most byte strings that one signature is tried against: as received, and two canonical orders (protocol e.1).
+pub const MAX_CANDIDATES: usize = 3;
+
+/// Proof that a value's signatures verified. Only [`Request::verify`] makes one, and [`crate::decide`] demands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// What was verified.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl Request {
+    /// Checks every signature in the request.
+    ///
+    /// # Errors
+    /// [`RejectionCode::SignatureInvalid`] and the other codes below 20.
+    ///
+    /// # Determinism
+    /// A pure function of the request: no clock, no state, no neighbours (a batch check has verdicts that depend on them).
+    pub fn verify(self) -> Result<Command, Rejection> {
+        Ok(match self {
+            Self::Create { intent, terms, signed } => {
+                let authorization = prove(intent, signed, || terms.signing_bytes(intent))?;
+                Command::Create(Verified(Create { intent, terms, authorization }))
+            }
+            Self::MarkScanned { intent, signed } => {
+                let authorization = prove(intent, signed, || scan_signing_bytes(intent))?;
+                Command::MarkScanned(Verified(MarkScanned { intent, authorization }))
+            }
+            Self::Cancel { intent, by, signed } => {
+                let authorization = prove(intent, signed, || cancel_signing_bytes(intent, by))?;
+                Command::Cancel(Verified(Cancel { intent, by, authorization }))
+            }
+            Self::Submit { intent, payer, payload, signature } => {
+                Command::Submit(Verified(verify_submission(intent, payer, &payload, signature)?))
+            }
+            Self::Initialize { node, policy } => Command::Initialize { node, policy },
+            Self::SetPolicy { policy } => Command::SetPolicy { policy },
+            Self::PublishRates { source, rates } => Command::PublishRates { source, rates },
+            Self::Deposit { key, account, quarks } => Command::Deposit { key, account, quarks },
+            Self::ReportSettlement { intent, transaction, outcome } => {
+                Command::ReportSettlement { intent, transaction, outcome }
+            }
+        })
+    }
+}
+
+/// Whether `signature` is the key's over `message`, by the one rule that counts here.
+#[must_use]
+pub fn is_signed_by(key: &[u8; 32], message: &[u8], signature: &Signature) -> bool {
+    VerifyingKey::from_bytes(key)
+        .is_ok_and(|key| key.verify_strict(message, &DalekSignature::from_bytes(&signature.0)).is_ok())
+}
+
+/// What the rendezvous key signs to say "the code was seen", outside the official protocol.
+#[must_use]
+pub fn scan_signing_bytes(intent: IntentId) -> Vec<u8> {
+    [b"quittance.scan\x01".as_slice(), &intent.0].concat()
+}
+
+/// What the rendezvous key signs to call an intent off, outside the official protocol.
+#[must_use]
+pub fn cancel_signing_bytes(intent: IntentId, by: CanceledBy) -> Vec<u8> {
+    [b"quittance.cancel\x01".as_slice(), &intent.0, &[by as u8]].concat()
+}
+
+fn prove(
+    intent: IntentId,
+    unproven: Unproven,
+    native: impl FnOnce() -> Vec<u8>,
+) -> Result<Authorization, Rejection> {
+    let Unproven { form, candidates, signature } = unproven;
+    let candidates = match form {
+        SignedForm::Native => alloc::vec![native()],
+        SignedForm::CodeMessage => candidates,
+    };
+    for signed in candidates.into_iter().take(MAX_CANDIDATES) {
+        if signed.len() > MAX_SIGNED_BYTES {
+            let expected = ("at most", alloc::format!("{MAX_SIGNED_BYTES} bytes"));
+            return Err(Rejection::new(RejectionCode::SignedBytesTooLong, "message", expected, signed.len()));
+        }
+        if is_signed_by(&intent.0, &signed, &signature) {
+            return Ok(Authorization { form, rule: SignatureRule::Ed25519VerifyStrict, signed, signature });
+        }
+    }
+    Err(invalid("a signature by the rendezvous key", signature))
+}
+
+fn verify_submission(
+    intent: IntentId,
+    payer: AccountId,
+    payload: &[u8],
+    signature: Signature,
+) -> Result<Submit, Rejection> {
+    let payment = Payment::from_bytes(payload).map_err(|malformed| {
+        let field = alloc::format!("payload.{}", malformed.field);
+        Rejection::new(RejectionCode::PayloadMalformed, field, malformed.expected, "")
+    })?;
+    if payment.intent != intent {
+        let code = RejectionCode::PayloadIntentMismatch;
+        return Err(Rejection::new(code, "payload.intent", alloc::format!("{intent}"), payment.intent));
+    }
+    if payment.payer != payer {
+        let code = RejectionCode::PayloadPayerMismatch;
+        return Err(Rejection::new(code, "payload.payer", alloc::format!("{payer}"), payment.payer));
+    }
+    if !is_signed_by(&payer.0, payload, &signature) {
+        return Err(invalid("a signature by the payer's key over the payload", signature));
+    }
+    Ok(Submit { payment, signature })
+}
+
+fn invalid(expected: &str, signature: Signature) -> Rejection {
+    Rejection::new(RejectionCode::SignatureInvalid, "signature", expected, signature)
+}
