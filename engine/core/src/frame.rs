@@ -30,6 +30,8 @@ pub struct EncodedFrame {
     pub last: Position,
     /// The writer's epoch.
     pub epoch: u64,
+    /// The hash of the frame before it.
+    pub previous: ChainHash,
     /// Its hash, which the next frame links to.
     pub hash: ChainHash,
     /// Everything, the hash included.
@@ -237,8 +239,8 @@ impl FrameBuilder {
         }
         let hash = hash(&bytes);
         bytes.extend_from_slice(&hash.0);
-        let epoch = self.tip.epoch;
-        self.done.push(EncodedFrame { first: self.tip.position.next(), last, epoch, hash, bytes });
+        let Tip { position, hash: previous, epoch } = self.tip;
+        self.done.push(EncodedFrame { first: position.next(), last, epoch, previous, hash, bytes });
         self.tip = Tip { position: last, hash, epoch };
         self.count = 0;
     }

@@ -1,1 +1,3 @@
-//! runtime
+//! Drives the core against an event log: verify workers, group commit, subscriptions.
+
+pub mod log;

@@ -1,7 +1,5 @@
 //! What the engine needs of a store: append frames, read them back, say where it ends.
 
-pub mod contract;
-mod faulty;
 mod memory;
 
 use std::fmt::Debug;
@@ -10,7 +8,6 @@ use std::sync::Arc;
 use quittance_core::frame::{EncodedFrame, FrameError, Tip};
 use quittance_core::ids::{ChainHash, NodeId, Position};
 
-pub use faulty::{Fault, FaultyLog};
 pub use memory::MemoryLog;
 
 /// An append-only log of frames with one writer.
@@ -136,11 +133,16 @@ impl LogError {
 /// Checks that `frames` follow `tip` and each other, as [`EventLog::append`] demands; the tip behind them.
 ///
 /// # Errors
-/// [`AppendError::NotNext`].
+/// [`AppendError::NotNext`], and [`AppendError::Fenced`] for an epoch below the tip's.
 pub fn check_follow(tip: &Tip, frames: &[EncodedFrame]) -> Result<Tip, AppendError> {
     frames.iter().try_fold(*tip, |tip, frame| {
-        // The bytes are the engine's own; what can be wrong is which writer they come from.
-        let follows = tip.follow(&frame.bytes).map(|(_, next)| next);
-        follows.map_err(|_| AppendError::NotNext { tip: tip.position, got: frame.first })
+        let follows = frame.first == tip.position.next() && frame.last >= frame.first && frame.previous == tip.hash;
+        if !follows {
+            return Err(AppendError::NotNext { tip: tip.position, got: frame.first });
+        }
+        if frame.epoch < tip.epoch {
+            return Err(AppendError::Fenced { newest: tip.epoch });
+        }
+        Ok(Tip { position: frame.last, hash: frame.hash, epoch: frame.epoch })
     })
 }
