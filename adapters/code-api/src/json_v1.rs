@@ -200,7 +200,7 @@ mod tests {
         };
         check(b"{}".to_vec(), "intent is not a public key");
         check(body("", "", ""), "intent is not a public key");
-        check(body(&KEY[1..], "", ""), "intent is not a public key");
+        check(body(&KEY[8..], "", ""), "intent is not a public key");
         check(body(&"1".repeat(100_000), "", ""), "intent is not a public key");
         check(body(KEY, "", "abc"), "signature is invalid");
         check(body(KEY, "+/+/", &signature), "message not valid base64");

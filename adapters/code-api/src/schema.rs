@@ -116,16 +116,21 @@ static CLIENT_REJECTED_PAYMENT: Schema = Schema { fields: &[part(1, &VALUE)] };
 
 static CLIENT_REJECTED_LOGIN: Schema = Schema { fields: &[part(4, &TIMESTAMP)] };
 
-/// `code.messaging.v1.Message`, with the kinds a client may send. The others are unknown fields here, which is enough: they
-/// are refused before any signature is looked at.
+/// A kind of letter that only the server writes. What is in it is never put in order, but it excludes the other kinds.
+static OPAQUE: Schema = Schema { fields: &[] };
+
+/// `code.messaging.v1.Message`
 pub static MESSAGE: Schema = Schema {
     fields: &[
         part(1, &VALUE),
         alternative(2, &REQUEST_TO_GRAB_BILL),
         part(3, &VALUE),
+        alternative(4, &OPAQUE),
         alternative(5, &REQUEST_TO_RECEIVE_BILL),
         alternative(6, &CODE_SCANNED),
         alternative(7, &CLIENT_REJECTED_PAYMENT),
+        alternative(8, &OPAQUE),
+        alternative(9, &OPAQUE),
         alternative(10, &REQUEST_TO_LOGIN),
         alternative(12, &CLIENT_REJECTED_LOGIN),
     ],
