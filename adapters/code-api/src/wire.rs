@@ -10,10 +10,6 @@ use crate::schema::{Kind, Schema};
 /// The most fields one message may have. The largest honest message, a stream answer with 1024 letters, stays below.
 pub const MAX_FIELDS: usize = 2048;
 
-/// How deep messages may lie in each other when fields are put in another order. The schema's deepest honest message has
-/// five levels.
-pub const MAX_DEPTH: usize = 16;
-
 /// Why bytes are not a message, or not one whose signed part can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
@@ -137,7 +133,48 @@ pub enum Order {
 ///
 /// As [`fields`].
 pub fn reordered(message: &[u8], schema: &Schema, order: Order) -> Result<Option<Vec<u8>>, WireError> {
-    reordered_below(message, schema, order, MAX_DEPTH)
+    let fields = fields(message)?;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let (mut seen, mut oneof_taken) = (Vec::new(), false);
+    for field in &fields {
+        let Some(spec) = schema.field(field.number).filter(|spec| spec.kind.holds(&field.value)) else {
+            unknown.extend_from_slice(field.raw);
+            continue;
+        };
+        if !spec.repeated && (seen.contains(&field.number) || (spec.in_oneof && oneof_taken)) {
+            return Ok(None);
+        }
+        seen.push(field.number);
+        oneof_taken |= spec.in_oneof;
+        let value = match (spec.kind, field.value) {
+            (Kind::Message(inner), Value::Delimited(bytes)) => {
+                // Schemas do not contain themselves, so this ends, however deep the bytes are nested.
+                match reordered(bytes, inner, order)? {
+                    Some(bytes) => delimited(field.number, &bytes),
+                    None => return Ok(None),
+                }
+            }
+            (_, Value::Delimited(bytes)) if bytes.is_empty() && !spec.keeps_default() => continue,
+            (_, Value::Delimited(bytes)) => delimited(field.number, bytes),
+            (_, Value::Varint(0)) if !spec.keeps_default() => continue,
+            (_, Value::Varint(number)) => {
+                let mut bytes = Vec::new();
+                put_varint(&mut bytes, u64::from(field.number) << 3);
+                put_varint(&mut bytes, number);
+                bytes
+            }
+            (_, Value::Fixed64(bytes)) if bytes == [0; 8] && !spec.keeps_default() => continue,
+            (_, Value::Fixed64(bytes)) => tagged(field.number, 1, bytes),
+            (_, Value::Fixed32(bytes)) => tagged(field.number, 5, bytes),
+        };
+        let late = order == Order::Go && spec.in_oneof;
+        known.push(((late, field.number), value));
+    }
+    // A stable sort: the elements of a repeated field stay in their order.
+    known.sort_by_key(|(place, _)| *place);
+    let mut bytes: Vec<u8> = known.into_iter().flat_map(|(_, value)| value).collect();
+    bytes.append(&mut unknown);
+    Ok(Some(bytes))
 }
 
 /// The byte strings a signature over this message may cover, without repetition: as it arrived, ascending, Go's. At least
@@ -164,56 +201,6 @@ pub fn signed_candidates(
         }
     }
     Ok(candidates)
-}
-
-fn reordered_below(
-    message: &[u8],
-    schema: &Schema,
-    order: Order,
-    depth: usize,
-) -> Result<Option<Vec<u8>>, WireError> {
-    let Some(depth) = depth.checked_sub(1) else { return Ok(None) };
-    let fields = fields(message)?;
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    let (mut seen, mut oneof_taken) = (Vec::new(), false);
-    for field in &fields {
-        let Some(spec) = schema.field(field.number).filter(|spec| spec.kind.holds(&field.value)) else {
-            unknown.extend_from_slice(field.raw);
-            continue;
-        };
-        if !spec.repeated && (seen.contains(&field.number) || (spec.in_oneof && oneof_taken)) {
-            return Ok(None);
-        }
-        seen.push(field.number);
-        oneof_taken |= spec.in_oneof;
-        let value = match (spec.kind, field.value) {
-            (Kind::Message(inner), Value::Delimited(bytes)) => {
-                match reordered_below(bytes, inner, order, depth)? {
-                    Some(bytes) => delimited(field.number, &bytes),
-                    None => return Ok(None),
-                }
-            }
-            (_, Value::Delimited(bytes)) if bytes.is_empty() && !spec.keeps_default() => continue,
-            (_, Value::Delimited(bytes)) => delimited(field.number, bytes),
-            (_, Value::Varint(0)) if !spec.keeps_default() => continue,
-            (_, Value::Varint(number)) => {
-                let mut bytes = Vec::new();
-                put_varint(&mut bytes, u64::from(field.number) << 3);
-                put_varint(&mut bytes, number);
-                bytes
-            }
-            (_, Value::Fixed64(bytes)) if bytes == [0; 8] && !spec.keeps_default() => continue,
-            (_, Value::Fixed64(bytes)) => tagged(field.number, 1, bytes),
-            (_, Value::Fixed32(bytes)) => tagged(field.number, 5, bytes),
-        };
-        let late = order == Order::Go && spec.in_oneof;
-        known.push(((late, field.number), value));
-    }
-    // A stable sort: the elements of a repeated field stay in their order.
-    known.sort_by_key(|(place, _)| *place);
-    let mut bytes: Vec<u8> = known.into_iter().flat_map(|(_, value)| value).collect();
-    bytes.append(&mut unknown);
-    Ok(Some(bytes))
 }
 
 /// A field that holds a message, a string or bytes.
