@@ -1,3 +1,36 @@
-//! Drives the core against an event log: verify workers, group commit, subscriptions.
+//! Drives the core against an event log: verify workers, one sequencer, group commit, subscriptions.
+//!
+//! ```text
+//! Handle -> bounded queue -> verify workers (signatures) -> sequencer (decide, evolve) -> committer (append, sync)
+//!    ^                                                                                         |
+//!    +------ replies, query answers, subscriptions: only what is durable ----------------------+
+//! ```
+//!
+//! While one commit is syncing the next one fills, so commits grow with the load by themselves and a lone request waits for
+//! one sync. Nothing that anybody outside can see happens before the records it stands on are durable.
+//!
+//! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
+//! [`log::EventLog`], requests through [`Handle`].
+
+mod clock;
+mod committer;
+mod engine;
+mod error;
+mod handle;
+mod recent;
+mod replay;
+mod sequencer;
+mod subscription;
+mod verifier;
 
 pub mod log;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use engine::{Engine, Options};
+pub use error::{Error, Failure, ShutdownError, StartError};
+pub use handle::Handle;
+pub use replay::{Replay, ReplayError, replay};
+pub use subscription::Subscription;
+
+/// The core, for those who embed the engine.
+pub use quittance_core as core;

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::bounded;
+use quittance_core::command::Request;
+use quittance_core::frame::Tip;
+use quittance_core::ids::{AccountId, NodeId};
+use quittance_core::machine::Core;
+use quittance_core::policy::Policy;
+use tokio::sync::watch;
+
+use crate::clock::{Clock, SystemClock};
+use crate::committer::Committer;
+use crate::error::{ShutdownError, StartError};
+use crate::handle::{Handle, Shared};
+use crate::log::{EventLog, LogError};
+use crate::recent::Recent;
+use crate::replay::{ReplayError, replay};
+use crate::sequencer::{Job, Sequencer};
+use crate::verifier::{self, Unverified};
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The sequencer's name; the log's first record has to agree.
+    pub node: NodeId,
+    /// The policy a new log begins with. An existing log keeps its own.
+    pub policy: Policy,
+    /// Threads that check signatures; at least 1.
+    pub verify_workers: usize,
+    /// Requests that may wait in front of each stage; at least 1. More are refused as `node_overloaded`.
+    pub queue: usize,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Options {
+    /// The standard policy with the node's own account for its fees, a verify worker per core, and the system's clock.
+    #[must_use]
+    pub fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            policy: Policy::standard(AccountId(node.0)),
+            verify_workers: thread::available_parallelism().map_or(1, usize::from),
+            queue: 4096,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// A running engine. Ask it through its [`Handle`]s; end it with [`Engine::shutdown`].
+///
+/// Dropping it shuts it down too, without saying whether that went well.
+pub struct Engine {
+    handle: Handle,
+    verifiers: Vec<JoinHandle<()>>,
+    sequencer: Option<JoinHandle<()>>,
+    committer: Option<JoinHandle<Result<Tip, LogError>>>,
+}
+
+impl Engine {
+    /// Replays `log` and begins to take requests. A new log gets its first record, durably, before this returns.
+    ///
+    /// # Errors
+    /// The log is damaged or another node's, or its first record cannot be written.
+    pub fn start(log: Box<dyn EventLog>, options: Options) -> Result<Self, StartError> {
+        let reader = log.reader();
+        let replayed = replay::<ReplayError>(&*reader, |_, _| Ok(()))?;
+        let tip = log.tip();
+        if tip != replayed.tip {
+            let (tip, replayed) = (tip.position.0, replayed.tip.position.0);
+            return Err(StartError::TipMismatch { tip, replayed });
+        }
+        if let Some(found) = replayed.state.node().filter(|found| *found != options.node) {
+            return Err(StartError::OtherNode { expected: options.node, found });
+        }
+        let (requests_in, requests) = bounded(options.queue.max(1));
+        let (jobs_in, jobs) = bounded(options.queue.max(1));
+        let (commits_in, commits) = bounded(options.queue.max(1));
+        let (durable_in, durable) = watch::channel(tip.position);
+        let shared = Arc::new(Shared {
+            node: options.node,
+            clock: options.clock.clone(),
+            reader,
+            recent: Arc::new(Recent::default()),
+            durable,
+            stopping: AtomicBool::new(false),
+            failed: OnceLock::new(),
+        });
+        let epoch = tip.epoch + 1;
+        let initialized = replayed.state.node().is_some();
+        let committer = Committer { log, epoch, commits, shared: shared.clone(), durable: durable_in };
+        let sequencer = Sequencer {
+            core: Core::new(replayed.state),
+            clock: options.clock,
+            jobs,
+            commits: commits_in,
+            shared: shared.clone(),
+            epoch,
+            inputs: 0,
+        };
+        let mut engine = Self {
+            handle: Handle { requests: requests_in, jobs: jobs_in, shared },
+            verifiers: Vec::new(),
+            sequencer: Some(spawn("sequencer", move || sequencer.run())?),
+            committer: Some(spawn("committer", move || committer.run())?),
+        };
+        for _ in 0..options.verify_workers.max(1) {
+            let (requests, jobs) = (requests.clone(), engine.handle.jobs.clone());
+            engine.verifiers.push(spawn("verifier", move || verifier::run(&requests, &jobs))?);
+        }
+        if !initialized {
+            let begin = Request::Initialize { node: options.node, policy: options.policy };
+            engine.handle.execute_blocking(begin).map_err(StartError::Initialize)?;
+        }
+        Ok(engine)
+    }
+
+    /// A way to ask it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Takes no more requests, finishes those it has taken, and leaves the log in order. Where the log ends.
+    ///
+    /// # Errors
+    /// The engine had failed before, or the store cannot be closed. Nothing acknowledged is lost either way.
+    pub fn shutdown(mut self) -> Result<Tip, ShutdownError> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Result<Tip, ShutdownError> {
+        self.handle.shared.stopping.store(true, Ordering::Release);
+        // Behind everything that was taken: each worker stops at the first of these it meets.
+        for _ in &self.verifiers {
+            let _ = self.handle.requests.send(Unverified::Stop);
+        }
+        let mut panicked = None;
+        for verifier in self.verifiers.drain(..) {
+            if verifier.join().is_err() {
+                panicked = Some("verifier");
+            }
+        }
+        let _ = self.handle.jobs.send(Job::Stop);
+        if self.sequencer.take().is_some_and(|sequencer| sequencer.join().is_err()) {
+            panicked = Some("sequencer");
+        }
+        let closed = match self.committer.take().map(JoinHandle::join) {
+            Some(Ok(closed)) => closed,
+            Some(Err(_)) | None => return Err(ShutdownError::Panicked("committer")),
+        };
+        if let Some(thread) = panicked {
+            return Err(ShutdownError::Panicked(thread));
+        }
+        if let Some(failure) = self.handle.failure() {
+            return Err(ShutdownError::Failed(failure));
+        }
+        Ok(closed?)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.committer.is_some()
+            && let Err(error) = self.stop()
+        {
+            tracing::error!(%error, "the engine did not shut down cleanly");
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("node", &self.handle.node()).finish_non_exhaustive()
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, std::io::Error> {
+    thread::Builder::new().name(format!("quittance-{name}")).spawn(run)
+}

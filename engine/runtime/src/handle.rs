@@ -1,0 +1,177 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_channel::{Sender, TrySendError};
+use quittance_core::command::Request;
+use quittance_core::ids::{NodeId, Position, Timestamp};
+use quittance_core::machine::Accepted;
+use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::state::State;
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::error::{Error, Failure};
+use crate::log::LogReader;
+use crate::recent::Recent;
+use crate::sequencer::{Job, Told};
+use crate::subscription::Subscription;
+use crate::verifier::Unverified;
+
+/// A way to ask the engine. Cheap to clone; every clone is as good as the first.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) requests: Sender<Unverified>,
+    pub(crate) jobs: Sender<Job>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all threads of an engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: NodeId,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) recent: Arc<Recent>,
+    pub(crate) durable: watch::Receiver<Position>,
+    pub(crate) stopping: AtomicBool,
+    pub(crate) failed: OnceLock<Failure>,
+}
+
+impl Handle {
+    /// Asks for something and waits until the answer is durable.
+    ///
+    /// A dropped future takes nothing back: the request may be carried out all the same.
+    ///
+    /// # Errors
+    /// The rules refuse it, the queue is full (`node_overloaded`), or the engine has stopped.
+    ///
+    /// # Durability
+    /// An `Ok` survives a power cut, as far as the log's store does.
+    pub async fn execute(&self, request: Request) -> Result<Accepted, Error> {
+        self.send(request)?.await.map_err(|_| self.gone())?
+    }
+
+    /// The same, blocking the thread. Not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// As [`Handle::execute`].
+    pub fn execute_blocking(&self, request: Request) -> Result<Accepted, Error> {
+        self.send(request)?.blocking_recv().map_err(|_| self.gone())?
+    }
+
+    /// Looks at the state. What comes back is durable, and includes everything acknowledged before the call.
+    ///
+    /// `look` runs on the thread that decides: it must be quick and must not block.
+    ///
+    /// # Errors
+    /// The queue is full (`node_overloaded`), or the engine has stopped.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(look)?.await.map_err(|_| self.gone())?
+    }
+
+    /// The same, blocking the thread. Not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// As [`Handle::query`].
+    pub fn query_blocking<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(look)?.blocking_recv().map_err(|_| self.gone())?
+    }
+
+    /// Durable records from `from` on, those to come included.
+    #[must_use]
+    pub fn subscribe(&self, from: Position) -> Subscription {
+        let Shared { durable, recent, reader, .. } = &*self.shared;
+        Subscription::new(from, durable.clone(), recent.clone(), reader.clone())
+    }
+
+    /// The sequencer's name.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// The time by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The position of the last durable record.
+    #[must_use]
+    pub fn durable(&self) -> Position {
+        self.shared.durable()
+    }
+
+    /// What made the engine stop acknowledging, if it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.shared.failure()
+    }
+
+    fn send(&self, request: Request) -> Result<oneshot::Receiver<Result<Accepted, Error>>, Error> {
+        self.running()?;
+        let (to, answer) = oneshot::channel();
+        self.requests.try_send(Unverified::Request(request, to)).map_err(|error| self.refused(&error))?;
+        Ok(answer)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        self.running()?;
+        let (to, answer) = oneshot::channel();
+        let query = move |state: &State| -> Told {
+            let seen = look(state);
+            Box::new(move |durable: Result<(), Error>| {
+                // The asker may have given up waiting.
+                let _ = to.send(durable.map(|()| seen));
+            })
+        };
+        self.jobs.try_send(Job::Query(Box::new(query))).map_err(|error| self.refused(&error))?;
+        Ok(answer)
+    }
+
+    fn running(&self) -> Result<(), Error> {
+        match self.failure() {
+            Some(failure) => Err(Error::Failed(failure)),
+            None if self.shared.stopping.load(Ordering::Acquire) => Err(Error::Stopped),
+            None => Ok(()),
+        }
+    }
+
+    fn refused<T>(&self, error: &TrySendError<T>) -> Error {
+        match error {
+            TrySendError::Full(_) => {
+                let expected = "room in the queue; try again in a moment";
+                Rejection::new(RejectionCode::NodeOverloaded, "", expected, "a full queue").into()
+            }
+            TrySendError::Disconnected(_) => self.gone(),
+        }
+    }
+
+    fn gone(&self) -> Error {
+        self.failure().map_or(Error::Stopped, Error::Failed)
+    }
+}
+
+impl Shared {
+    pub(crate) fn durable(&self) -> Position {
+        *self.durable.borrow()
+    }
+
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failed.get().cloned()
+    }
+
+    /// Latches the first failure; that one is what everybody is told.
+    pub(crate) fn fail(&self, failure: Failure) -> Failure {
+        self.failed.get_or_init(|| failure).clone()
+    }
+}

@@ -1,0 +1,58 @@
+use quittance_core::evolve::IllegalTransition;
+use quittance_core::event::Record;
+use quittance_core::frame::Tip;
+use quittance_core::ids::Position;
+use quittance_core::state::State;
+
+use crate::log::{LogError, LogReader};
+
+/// What a whole log folds to.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Everything the log knows.
+    pub state: State,
+    /// Where the log ends.
+    pub tip: Tip,
+    /// How many frames it has.
+    pub frames: u64,
+}
+
+/// Why a log does not replay.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read, or a frame is damaged or does not follow the one before.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record does not follow from those before it.
+    #[error("the log is whole, but {0}; was it written by another version of the program?")]
+    Illegal(#[from] IllegalTransition),
+}
+
+/// Folds a log from its first record, checking every frame's hash, link and epoch, and every record's place. `seen` is
+/// called with each record, before it is taken in, and can end the replay with an error of its own.
+///
+/// # Errors
+/// [`ReplayError`], as the error type of `seen` wraps it.
+///
+/// # Determinism
+/// The same log gives the same state and digest on any machine.
+pub fn replay<E: From<ReplayError>>(
+    reader: &dyn LogReader,
+    mut seen: impl FnMut(&State, &Record) -> Result<(), E>,
+) -> Result<Replay, E> {
+    let mut state = State::default();
+    let (mut tip, mut frames) = (Tip::EMPTY, 0);
+    for bytes in reader.frames(Position(1)) {
+        let bytes = bytes.map_err(ReplayError::from)?;
+        let (frame, next) = tip
+            .follow(&bytes)
+            .map_err(|error| ReplayError::from(LogError::damaged(tip.position, &error)))?;
+        for record in &frame.records {
+            seen(&state, record)?;
+            state.apply(record).map_err(ReplayError::from)?;
+        }
+        tip = next;
+        frames += 1;
+    }
+    Ok(Replay { state, tip, frames })
+}

@@ -1,0 +1,138 @@
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use quittance_core::command::Command;
+use quittance_core::ids::CausationId;
+use quittance_core::machine::{Accepted, Core, Effects, Input};
+use quittance_core::state::State;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::committer::{Commit, Release};
+use crate::error::{Error, Failure};
+use crate::handle::Shared;
+
+/// Where an answer goes.
+pub(crate) type Reply = oneshot::Sender<Result<Accepted, Error>>;
+
+/// A question about the state: looks, and gives what to tell once the state it saw is durable.
+pub(crate) type Query = Box<dyn FnOnce(&State) -> Told + Send>;
+
+/// Tells an answer, or why there is none.
+pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// What the sequencer is given.
+pub(crate) enum Job {
+    Command(Command, Reply),
+    Query(Query),
+    Stop,
+}
+
+/// Answers, unless the asker has gone away.
+pub(crate) fn reply(to: Reply, answer: Result<Accepted, Error>) {
+    // The asker may have given up waiting; what it asked for is done all the same.
+    let _ = to.send(answer);
+}
+
+/// The one thread that decides. Owns the state.
+pub(crate) struct Sequencer {
+    pub(crate) core: Core,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jobs: Receiver<Job>,
+    pub(crate) commits: Sender<Commit>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) epoch: u64,
+    pub(crate) inputs: u64,
+}
+
+impl Sequencer {
+    /// Runs until told to stop; everything it was given before that is decided and handed on.
+    pub(crate) fn run(mut self) {
+        loop {
+            let job = match self.core.state().next_deadline() {
+                None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(deadline) => self.jobs.recv_timeout(deadline.since(self.clock.now())),
+            };
+            let went_on = match job {
+                Ok(Job::Command(command, to)) => self.command(command, to),
+                Ok(Job::Query(query)) => self.query(query),
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if !went_on {
+                return;
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, to: Reply) -> bool {
+        if let Some(failure) = self.shared.failure() {
+            reply(to, Err(Error::Failed(failure)));
+            return true;
+        }
+        // A busy queue must not keep deadlines waiting: they are looked at between any two commands.
+        if self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now()) && !self.tick() {
+            reply(to, Err(Error::Stopped));
+            return false;
+        }
+        match self.handle(Input::Command(command)) {
+            Ok(Effects { records, answer }) => {
+                let answer = answer.map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from));
+                self.hand_on(Commit { records, release: Release::Reply(to, answer) })
+            }
+            Err(failure) => {
+                reply(to, Err(Error::Failed(failure)));
+                true
+            }
+        }
+    }
+
+    fn query(&mut self, query: Query) -> bool {
+        if let Some(failure) = self.shared.failure() {
+            query(&State::default())(Err(Error::Failed(failure)));
+            return true;
+        }
+        let told = query(self.core.state());
+        self.hand_on(Commit { records: Vec::new(), release: Release::Told(told) })
+    }
+
+    fn tick(&mut self) -> bool {
+        if self.shared.failure().is_some() {
+            // Nothing can expire any more; do not spin on the deadline that stays due.
+            return self.jobs.recv().is_ok_and(|job| self.refuse(job));
+        }
+        match self.handle(Input::Tick) {
+            Ok(Effects { records, .. }) => {
+                records.is_empty() || self.hand_on(Commit { records, release: Release::Nothing })
+            }
+            Err(_) => true,
+        }
+    }
+
+    fn refuse(&mut self, job: Job) -> bool {
+        match job {
+            Job::Command(command, to) => self.command(command, to),
+            Job::Query(query) => self.query(query),
+            Job::Stop => false,
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> Result<Effects, Failure> {
+        self.inputs += 1;
+        let causation = CausationId((u128::from(self.epoch) << 64) | u128::from(self.inputs));
+        let mut effects = Effects::default();
+        match self.core.handle(self.clock.now(), causation, input, &mut effects) {
+            Ok(()) => Ok(effects),
+            Err(illegal) => Err(self.shared.fail(Failure::Illegal(illegal))),
+        }
+    }
+
+    /// Passes a commit on, or releases it at once when everything it stands on is durable already.
+    fn hand_on(&self, commit: Commit) -> bool {
+        if commit.records.is_empty() && self.shared.durable() == self.core.state().position() {
+            commit.release.release(Ok(()));
+            return true;
+        }
+        self.commits.send(commit).is_ok()
+    }
+}
