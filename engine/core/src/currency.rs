@@ -173,16 +173,20 @@ mod tests {
     #[test]
     fn the_payer_pays_the_nearest_quark_of_what_was_asked() {
         for (hundredths, rate, quarks) in [
-            (250_000, "1", Some(250_000_000)),          // 2500 kin
-            (25, "0.00002", Some(1_250_000_000)),       // $0.25 at $0.00002 a kin: 12 500 kin
-            (1, "0.00000893", Some(111_982_083)),       // 1119.8208...: the .28 falls
-            (1, "3", Some(333)),                        // 333.3
-            (1, "2000", Some(1)),                       // exactly half a quark: up
-            (1, "2001", Some(0)),                       // just below half: nothing, which a quote refuses
+            (250_000, "1", Some(250_000_000)),           // 2500 kin
+            (25, "0.00002", Some(1_250_000_000)),        // $0.25 at $0.00002 a kin: 12 500 kin
+            (1, "0.00000893", Some(111_982_083)),        // 1119.8208...: the .28 falls
+            (1, "3", Some(333)),                         // 333.3
+            (1, "2000", Some(1)),                        // exactly half a quark: up
+            (1, "2001", Some(0)),                        // just below half: nothing, which a quote refuses
             (NativeAmount::MAX.hundredths(), "1", None), // more than 2^64 quarks: refused, never wrapped
         ] {
             let amount = NativeAmount::from_hundredths(hundredths).unwrap();
-            assert_eq!(rate.parse::<Rate>().unwrap().quarks(amount).map(Quarks::get), quarks, "{hundredths} at {rate}");
+            assert_eq!(
+                rate.parse::<Rate>().unwrap().quarks(amount).map(Quarks::get),
+                quarks,
+                "{hundredths} at {rate}"
+            );
         }
     }
 

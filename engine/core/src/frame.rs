@@ -84,10 +84,18 @@ impl Tip {
             return Err(FrameError::NotNext { expected, got });
         }
         if previous != self.hash {
-            return Err(FrameError::BrokenLink { first: self.position.next(), expected: self.hash, got: previous });
+            return Err(FrameError::BrokenLink {
+                first: self.position.next(),
+                expected: self.hash,
+                got: previous,
+            });
         }
         if epoch < self.epoch {
-            return Err(FrameError::StaleEpoch { first: self.position.next(), newest: self.epoch, got: epoch });
+            return Err(FrameError::StaleEpoch {
+                first: self.position.next(),
+                newest: self.epoch,
+                got: epoch,
+            });
         }
         Ok(*self)
     }
@@ -146,7 +154,10 @@ impl fmt::Display for FrameError {
         match self {
             Self::NotAFrame => f.write_str("the bytes are not a frame"),
             Self::NewerVersion { got } => {
-                write!(f, "frame version {got} was written by a newer program; this one reads up to {VERSION}")
+                write!(
+                    f,
+                    "frame version {got} was written by a newer program; this one reads up to {VERSION}"
+                )
             }
             Self::HashMismatch => f.write_str("the frame's bytes are not the ones that were written"),
             Self::Malformed => f.write_str("the frame's lengths do not add up"),
@@ -280,7 +291,8 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
             return Err(FrameError::Malformed);
         }
         let (bytes, tail) = tail.split_at_checked(length).ok_or(FrameError::Malformed)?;
-        records.push(record::decode(bytes, position).map_err(|error| FrameError::Record { position, error })?);
+        records
+            .push(record::decode(bytes, position).map_err(|error| FrameError::Record { position, error })?);
         rest = tail;
     }
     if !rest.is_empty() {

@@ -89,9 +89,9 @@ pub fn nothing_half_done(state: &State) -> Result<(), Violation> {
     let half_done = |phase: &Phase| matches!(phase, Phase::Submitted(_) | Phase::Verified(_));
     match state.intents().find(|(_, intent)| half_done(&intent.phase)) {
         None => Ok(()),
-        Some((id, intent)) => hold(false, "nothing half done", || {
-            alloc::format!("{id} is {}", intent.status().name())
-        }),
+        Some((id, intent)) => {
+            hold(false, "nothing half done", || alloc::format!("{id} is {}", intent.status().name()))
+        }
     }
 }
 

@@ -71,7 +71,8 @@ impl Prices {
             Some(fee) => rate(Currency::USD)?.quarks(fee).ok_or_else(out_of_range)?,
         };
         let rate = rate(terms.currency)?;
-        let total = rate.quarks(terms.amount).filter(|total| *total > Quarks::ZERO).ok_or_else(out_of_range)?;
+        let total =
+            rate.quarks(terms.amount).filter(|total| *total > Quarks::ZERO).ok_or_else(out_of_range)?;
         Ok(Self { rate, total, service_fee })
     }
 }
@@ -83,11 +84,8 @@ pub(crate) fn split(
     prices: &Prices,
     fee_account: AccountId,
 ) -> Result<Vec<Transfer>, Rejection> {
-    let service = Transfer {
-        purpose: Purpose::ServiceFee,
-        destination: fee_account,
-        quarks: prices.service_fee,
-    };
+    let service =
+        Transfer { purpose: Purpose::ServiceFee, destination: fee_account, quarks: prices.service_fee };
     let fees = terms.fees.iter().map(|fee| Transfer {
         purpose: Purpose::Fee,
         destination: fee.destination,

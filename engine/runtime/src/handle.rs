@@ -25,6 +25,32 @@ pub struct Handle {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// A request on its way; its answer comes when it is durable. Dropping it takes nothing back.
+#[derive(Debug)]
+#[must_use = "the answer says whether it was carried out"]
+pub struct Ticket {
+    answer: oneshot::Receiver<Result<Accepted, Error>>,
+    shared: Arc<Shared>,
+}
+
+impl Ticket {
+    /// The answer.
+    ///
+    /// # Errors
+    /// As [`Handle::execute`].
+    pub async fn wait(self) -> Result<Accepted, Error> {
+        self.answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
+    }
+
+    /// The answer, blocking the thread. Not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// As [`Handle::execute`].
+    pub fn wait_blocking(self) -> Result<Accepted, Error> {
+        self.answer.blocking_recv().unwrap_or_else(|_| Err(self.shared.gone()))
+    }
+}
+
 /// What all threads of an engine share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -48,7 +74,7 @@ impl Handle {
     /// # Durability
     /// An `Ok` survives a power cut, as far as the log's store does.
     pub async fn execute(&self, request: Request) -> Result<Accepted, Error> {
-        self.send(request)?.await.map_err(|_| self.gone())?
+        self.begin(request)?.wait().await
     }
 
     /// The same, blocking the thread. Not for use inside an async runtime.
@@ -56,7 +82,19 @@ impl Handle {
     /// # Errors
     /// As [`Handle::execute`].
     pub fn execute_blocking(&self, request: Request) -> Result<Accepted, Error> {
-        self.send(request)?.blocking_recv().map_err(|_| self.gone())?
+        self.begin(request)?.wait_blocking()
+    }
+
+    /// Asks for something without waiting for the answer, so that many requests can share one sync. Requests under way at
+    /// the same time may be carried out in any order.
+    ///
+    /// # Errors
+    /// The queue is full (`node_overloaded`), or the engine has stopped.
+    pub fn begin(&self, request: Request) -> Result<Ticket, Error> {
+        self.running()?;
+        let (to, answer) = oneshot::channel();
+        self.requests.try_send(Unverified::Request(request, to)).map_err(|error| self.refused(&error))?;
+        Ok(Ticket { answer, shared: self.shared.clone() })
     }
 
     /// Looks at the state. What comes back is durable, and includes everything acknowledged before the call.
@@ -69,7 +107,7 @@ impl Handle {
         &self,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(look)?.await.map_err(|_| self.gone())?
+        self.ask(look)?.await.map_err(|_| self.shared.gone())?
     }
 
     /// The same, blocking the thread. Not for use inside an async runtime.
@@ -80,7 +118,7 @@ impl Handle {
         &self,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(look)?.blocking_recv().map_err(|_| self.gone())?
+        self.ask(look)?.blocking_recv().map_err(|_| self.shared.gone())?
     }
 
     /// Durable records from `from` on, those to come included.
@@ -114,13 +152,6 @@ impl Handle {
         self.shared.failure()
     }
 
-    fn send(&self, request: Request) -> Result<oneshot::Receiver<Result<Accepted, Error>>, Error> {
-        self.running()?;
-        let (to, answer) = oneshot::channel();
-        self.requests.try_send(Unverified::Request(request, to)).map_err(|error| self.refused(&error))?;
-        Ok(answer)
-    }
-
     fn ask<T: Send + 'static>(
         &self,
         look: impl FnOnce(&State) -> T + Send + 'static,
@@ -152,12 +183,8 @@ impl Handle {
                 let expected = "room in the queue; try again in a moment";
                 Rejection::new(RejectionCode::NodeOverloaded, "", expected, "a full queue").into()
             }
-            TrySendError::Disconnected(_) => self.gone(),
+            TrySendError::Disconnected(_) => self.shared.gone(),
         }
-    }
-
-    fn gone(&self) -> Error {
-        self.failure().map_or(Error::Stopped, Error::Failed)
     }
 }
 
@@ -168,6 +195,11 @@ impl Shared {
 
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failed.get().cloned()
+    }
+
+    /// Why an answer never came.
+    fn gone(&self) -> Error {
+        self.failure().map_or(Error::Stopped, Error::Failed)
     }
 
     /// Latches the first failure; that one is what everybody is told.

@@ -28,7 +28,7 @@ pub mod log;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Failure, ShutdownError, StartError};
-pub use handle::Handle;
+pub use handle::{Handle, Ticket};
 pub use replay::{Replay, ReplayError, replay};
 pub use subscription::Subscription;
 

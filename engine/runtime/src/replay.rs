@@ -1,5 +1,5 @@
-use quittance_core::evolve::IllegalTransition;
 use quittance_core::event::Record;
+use quittance_core::evolve::IllegalTransition;
 use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
 use quittance_core::state::State;
@@ -44,9 +44,8 @@ pub fn replay<E: From<ReplayError>>(
     let (mut tip, mut frames) = (Tip::EMPTY, 0);
     for bytes in reader.frames(Position(1)) {
         let bytes = bytes.map_err(ReplayError::from)?;
-        let (frame, next) = tip
-            .follow(&bytes)
-            .map_err(|error| ReplayError::from(LogError::damaged(tip.position, &error)))?;
+        let (frame, next) =
+            tip.follow(&bytes).map_err(|error| ReplayError::from(LogError::damaged(tip.position, &error)))?;
         for record in &frame.records {
             seen(&state, record)?;
             state.apply(record).map_err(ReplayError::from)?;

@@ -71,7 +71,9 @@ impl Sequencer {
             return true;
         }
         // A busy queue must not keep deadlines waiting: they are looked at between any two commands.
-        if self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now()) && !self.tick() {
+        if self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now())
+            && !self.tick()
+        {
             reply(to, Err(Error::Stopped));
             return false;
         }

@@ -66,6 +66,17 @@ impl Subscription {
         pollster::block_on(self.next())
     }
 
+    /// The next record if it is there already; does not wait.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn try_next(&mut self) -> Result<Option<Record>, LogError> {
+        if self.ready.is_empty() {
+            self.refill()?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
     /// The position of the record that comes next.
     #[must_use]
     pub fn position(&self) -> Position {

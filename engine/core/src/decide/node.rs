@@ -36,11 +36,14 @@ pub(super) fn publish_rates(
     if rates.is_empty() {
         return Err(Rejection::new(RejectionCode::RatesEmpty, "rates", "at least one rate", "none"));
     }
-    if let Some((_, rate)) = rates.iter().find(|(currency, rate)| *currency == Currency::KIN && *rate != Rate::ONE) {
+    if let Some((_, rate)) =
+        rates.iter().find(|(currency, rate)| *currency == Currency::KIN && *rate != Rate::ONE)
+    {
         return Err(Rejection::new(RejectionCode::RateOfKinMustBeOne, "rates.kin", "1", rate));
     }
     if rates.len() > MAX_RATES || source.len() > MAX_SOURCE_BYTES {
-        let expected = alloc::format!("at most {MAX_RATES} rates from a source of at most {MAX_SOURCE_BYTES} bytes");
+        let expected =
+            alloc::format!("at most {MAX_RATES} rates from a source of at most {MAX_SOURCE_BYTES} bytes");
         let got = alloc::format!("{} rates, {} bytes", rates.len(), source.len());
         return Err(Rejection::new(RejectionCode::RatesTooMany, "rates", expected, got));
     }

@@ -44,7 +44,8 @@ pub(super) fn report(
         (TransactionState::Ordered, SettlementOutcome::Failed { reason }) => {
             let reason = cut(reason, MAX_REASON_BYTES).into();
             let released = settlement.outstanding();
-            let events = vec![Event::TransactionFailed { transaction, reason }, Event::IntentFailed { released }];
+            let events =
+                vec![Event::TransactionFailed { transaction, reason }, Event::IntentFailed { released }];
             Ok(Decision::new(Some(id), events))
         }
         (TransactionState::Settled, SettlementOutcome::Settled)

@@ -51,7 +51,10 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NewerVersion { got } => {
-                write!(f, "record version {got} was written by a newer program; this one reads up to {VERSION}")
+                write!(
+                    f,
+                    "record version {got} was written by a newer program; this one reads up to {VERSION}"
+                )
             }
             Self::NoSuchVersion { got } => write!(f, "there is no record version {got}"),
             Self::Size { got } => write!(f, "a record has 3 to {MAX_RECORD_BYTES} bytes, got {got}"),

@@ -10,7 +10,9 @@ use bincode::{BorrowDecode, Encode};
 
 use super::{DecodeError, MAX_RECORD_BYTES};
 use crate::currency::{Currency, Rate};
-use crate::event::{Authorization, CanceledBy, Event, Record, SignatureRule, SignedForm, Subject, Transaction};
+use crate::event::{
+    Authorization, CanceledBy, Event, Record, SignatureRule, SignedForm, Subject, Transaction,
+};
 use crate::ids::{
     AccountId, CausationId, DepositKey, IntentId, NodeId, Position, Revision, Signature, Timestamp,
     TransactionId,
@@ -172,7 +174,10 @@ impl<'a> From<&'a Event> for EventV1<'a> {
             Event::PolicySet { policy } => Self::PolicySet { policy: policy.into() },
             Event::RatesPublished { source, rates } => Self::RatesPublished {
                 source: source.into(),
-                rates: rates.iter().map(|(code, rate)| (code.code(), rate.mantissa(), rate.scale())).collect(),
+                rates: rates
+                    .iter()
+                    .map(|(code, rate)| (code.code(), rate.mantissa(), rate.scale()))
+                    .collect(),
             },
             Event::FundsDeposited { key, account, quarks } => {
                 Self::FundsDeposited { key: key.0, account: account.0, quarks: quarks.get() }
@@ -182,9 +187,7 @@ impl<'a> From<&'a Event> for EventV1<'a> {
                 authorization: authorization.into(),
                 expires_at: expires_at.0,
             },
-            Event::CodeScanned { authorization } => {
-                Self::CodeScanned { authorization: authorization.into() }
-            }
+            Event::CodeScanned { authorization } => Self::CodeScanned { authorization: authorization.into() },
             Event::IntentCanceled { by, authorization } => {
                 Self::IntentCanceled { by: *by as u8, authorization: authorization.into() }
             }
@@ -194,9 +197,7 @@ impl<'a> From<&'a Event> for EventV1<'a> {
                 signature: signature.0,
                 rule: *rule as u8,
             },
-            Event::SubmissionRefused { rejection } => {
-                Self::SubmissionRefused { rejection: rejection.into() }
-            }
+            Event::SubmissionRefused { rejection } => Self::SubmissionRefused { rejection: rejection.into() },
             Event::IntentRejected { rejection } => Self::IntentRejected { rejection: rejection.into() },
             Event::IntentVerified { reserved } => Self::IntentVerified { reserved: reserved.get() },
             Event::IntentScheduled { transactions } => {
@@ -408,12 +409,7 @@ impl RejectionV1<'_> {
         let code = RejectionCode::from_number(self.code)
             .ok_or(DecodeError::OutOfRange { field: "rejection.code" })?;
         let owned = |text: Cow<'_, str>| -> String { text.into_owned() };
-        Ok(Rejection {
-            code,
-            field: owned(self.field),
-            expected: owned(self.expected),
-            got: owned(self.got),
-        })
+        Ok(Rejection { code, field: owned(self.field), expected: owned(self.expected), got: owned(self.got) })
     }
 }
 

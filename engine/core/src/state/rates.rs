@@ -55,8 +55,13 @@ impl Rates {
     pub fn in_window(&self, now: Timestamp, window: Duration) -> impl Iterator<Item = &RateTable> {
         let start = now.saturating_sub(window);
         // A table counts until the one after it was published; the first has none after it.
-        let replaced = core::iter::once(Timestamp(u64::MAX)).chain(self.tables.iter().map(|t| t.published_at));
-        self.tables.iter().zip(replaced).take_while(move |(_, replaced)| *replaced >= start).map(|(table, _)| table)
+        let replaced =
+            core::iter::once(Timestamp(u64::MAX)).chain(self.tables.iter().map(|t| t.published_at));
+        self.tables
+            .iter()
+            .zip(replaced)
+            .take_while(move |(_, replaced)| *replaced >= start)
+            .map(|(table, _)| table)
     }
 
     pub(crate) fn publish(&mut self, table: RateTable) {

@@ -29,7 +29,11 @@ impl MemoryLog {
 impl EventLog for MemoryLog {
     fn tip(&self) -> Tip {
         let frames = self.frames.read().unwrap_or_else(PoisonError::into_inner);
-        frames.last().map_or(Tip::EMPTY, |last| Tip { position: last.last, hash: last.hash, epoch: last.epoch })
+        frames.last().map_or(Tip::EMPTY, |last| Tip {
+            position: last.last,
+            hash: last.hash,
+            epoch: last.epoch,
+        })
     }
 
     fn append(&mut self, frames: &[EncodedFrame]) -> Result<(), AppendError> {

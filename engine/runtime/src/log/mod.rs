@@ -136,7 +136,8 @@ impl LogError {
 /// [`AppendError::NotNext`], and [`AppendError::Fenced`] for an epoch below the tip's.
 pub fn check_follow(tip: &Tip, frames: &[EncodedFrame]) -> Result<Tip, AppendError> {
     frames.iter().try_fold(*tip, |tip, frame| {
-        let follows = frame.first == tip.position.next() && frame.last >= frame.first && frame.previous == tip.hash;
+        let follows =
+            frame.first == tip.position.next() && frame.last >= frame.first && frame.previous == tip.hash;
         if !follows {
             return Err(AppendError::NotNext { tip: tip.position, got: frame.first });
         }
