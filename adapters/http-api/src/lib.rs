@@ -1,1 +1,52 @@
-//! http-api
+//! The native JSON API: what a payer's app needs to see an intent, get a quote, pay it and learn the outcome.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /v1/node` | whose node this is |
+//! | `GET /v1/intents/{id}?after=REVISION&wait_ms=MS` | an intent; waits for news of it when asked to |
+//! | `POST /v1/intents/{id}/quote` | what a payer would sign, with the exact bytes |
+//! | `POST /v1/intents/{id}/submissions` | a signed payment |
+//! | `GET /v1/accounts/{id}` | what an account holds |
+//! | `POST /v1/accounts/{id}/deposits` | puts quarks into an account; only with [`Options::dev`] |
+//!
+//! Every failure is JSON of the form [`document::Problem`], with the rule's name, the field, what was expected and what came.
+
+mod accounts;
+pub mod document;
+mod intents;
+mod node;
+mod problem;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use quittance_runtime::Handle;
+
+/// The largest request body, in bytes. A submission has under 2 KiB.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What the API may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Anybody may deposit. For trying things out; never where quarks are worth anything.
+    pub dev: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Api {
+    engine: Handle,
+    options: Options,
+}
+
+/// The routes.
+pub fn router(engine: Handle, options: Options) -> Router {
+    Router::new()
+        .route("/v1/node", get(node::show))
+        .route("/v1/intents/{id}", get(intents::show))
+        .route("/v1/intents/{id}/quote", post(intents::quote))
+        .route("/v1/intents/{id}/submissions", post(intents::submit))
+        .route("/v1/accounts/{id}", get(accounts::show))
+        .route("/v1/accounts/{id}/deposits", post(accounts::deposit))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(Api { engine, options })
+}

@@ -107,6 +107,16 @@ key!(
     DepositKey, 32, "deposit key"
 );
 
+impl DepositKey {
+    /// The key for a caller's own words, of any length.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 deposit key v1");
+        hasher.update(text.as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
 impl ChainHash {
     /// What the first frame of a log links to.
     pub const GENESIS: Self = Self([0; 32]);
