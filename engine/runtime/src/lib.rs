@@ -24,6 +24,7 @@ mod subscription;
 mod verifier;
 
 pub mod log;
+pub mod table;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};

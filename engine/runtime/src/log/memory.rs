@@ -5,13 +5,17 @@ use quittance_core::ids::Position;
 
 use super::{AppendError, EventLog, FrameBytes, LogError, LogReader, check_follow};
 
+type Frames = Arc<RwLock<Vec<Arc<EncodedFrame>>>>;
+
 /// A log in memory: for tests, and for embedding where history may be lost with the process.
 ///
 /// # Durability
-/// None. Clones share the frames, so that a test can drop one writer and open another.
-#[derive(Clone, Debug, Default)]
+/// None. A clone is the same log opened again, so that a test can drop one writer and go on with another.
+#[derive(Debug, Default)]
 pub struct MemoryLog {
-    frames: Arc<RwLock<Vec<Arc<EncodedFrame>>>>,
+    frames: Frames,
+    /// An append has failed; this writer takes no more.
+    failed: bool,
 }
 
 impl MemoryLog {
@@ -20,31 +24,35 @@ impl MemoryLog {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    fn stored(&self) -> Vec<Arc<EncodedFrame>> {
-        self.frames.read().unwrap_or_else(PoisonError::into_inner).clone()
+impl Clone for MemoryLog {
+    fn clone(&self) -> Self {
+        Self { frames: Arc::clone(&self.frames), failed: false }
     }
 }
 
 impl EventLog for MemoryLog {
     fn tip(&self) -> Tip {
         let frames = self.frames.read().unwrap_or_else(PoisonError::into_inner);
-        frames.last().map_or(Tip::EMPTY, |last| Tip {
-            position: last.last,
-            hash: last.hash,
-            epoch: last.epoch,
-        })
+        end(&frames)
     }
 
     fn append(&mut self, frames: &[EncodedFrame]) -> Result<(), AppendError> {
-        check_follow(&self.tip(), frames)?;
+        if self.failed {
+            return Err(AppendError::Unknown("an earlier append failed".to_owned()));
+        }
         let mut stored = self.frames.write().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = check_follow(&end(&stored), frames) {
+            self.failed = !matches!(error, AppendError::NotNext { .. });
+            return Err(error);
+        }
         stored.extend(frames.iter().cloned().map(Arc::new));
         Ok(())
     }
 
     fn reader(&self) -> Arc<dyn LogReader> {
-        Arc::new(self.clone())
+        Arc::new(MemoryReader(Arc::clone(&self.frames)))
     }
 
     fn close(self: Box<Self>) -> Result<(), LogError> {
@@ -52,10 +60,43 @@ impl EventLog for MemoryLog {
     }
 }
 
-impl LogReader for MemoryLog {
+fn end(frames: &[Arc<EncodedFrame>]) -> Tip {
+    frames.last().map_or(Tip::EMPTY, |last| Tip { position: last.last, hash: last.hash, epoch: last.epoch })
+}
+
+#[derive(Debug)]
+struct MemoryReader(Frames);
+
+impl LogReader for MemoryReader {
     fn frames(&self, from: Position) -> FrameBytes {
-        let stored = self.stored();
-        let first = stored.partition_point(|frame| frame.last < from);
-        Box::new(stored.into_iter().skip(first).map(|frame| Ok(frame.bytes.clone())))
+        let frames = Arc::clone(&self.0);
+        let first = {
+            let stored = frames.read().unwrap_or_else(PoisonError::into_inner);
+            stored.partition_point(|frame| frame.last < from)
+        };
+        Box::new((first..).map_while(move |index| {
+            let stored = frames.read().unwrap_or_else(PoisonError::into_inner);
+            stored.get(index).map(|frame| Ok(frame.bytes.clone()))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::contract::{self, Fixture};
+
+    #[derive(Default)]
+    struct Memory(MemoryLog);
+
+    impl Fixture for Memory {
+        fn open(&mut self) -> Box<dyn EventLog> {
+            Box::new(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn the_memory_log_keeps_the_contract_that_the_engine_relies_on() {
+        contract::check_all(|| Box::new(Memory::default()));
     }
 }

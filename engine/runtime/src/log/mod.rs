@@ -1,5 +1,7 @@
 //! What the engine needs of a store: append frames, read them back, say where it ends.
 
+pub mod contract;
+mod faulty;
 mod memory;
 
 use std::fmt::Debug;
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use quittance_core::frame::{EncodedFrame, FrameError, Tip};
 use quittance_core::ids::{ChainHash, NodeId, Position};
 
+pub use faulty::{Fault, FaultyLog};
 pub use memory::MemoryLog;
 
 /// An append-only log of frames with one writer.
