@@ -1,0 +1,290 @@
+//! sled, held to what we need of it.
+
+use std::any::Any;
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quittance_core::frame::EncodedFrame;
+use quittance_core::ids::Position;
+use quittance_runtime::log::{AppendError, LogError};
+use quittance_runtime::table::TableError;
+
+use crate::files::{self, failed};
+
+/// A page of sled holds up to 17 values and is written whole; above a quarter of a segment it would go to a file of its own,
+/// which nobody syncs. 17 x 64 KiB = 1.06 MiB is below 2 MiB.
+const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// sled's default is 1 GiB.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most writes between two syncs. sled overwrites a freed segment once two later ones have begun, believing that what
+/// replaced its content is on disk. It is only when we have synced, so between two syncs less than one segment may be
+/// written: with the largest frames eight writes come to at most 7 MiB, pages that sled moves about included.
+pub(crate) const WRITES_PER_SYNC: usize = 8;
+
+/// How long to wait for a store that this process has just closed: sled lets go of its file on threads of its own.
+const LINGERING: Duration = Duration::from_secs(5);
+
+const FRAMES: &str = "frames";
+
+/// One sled store. Readers and tables share it with the writer, which can close it under them.
+#[derive(Debug)]
+pub(crate) struct Store {
+    path: PathBuf,
+    open: RwLock<Option<Open>>,
+    syncing: Mutex<()>,
+    unsynced: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Open {
+    db: sled::Db,
+    frames: sled::Tree,
+    /// sled's own file, for the sync that sled does not do.
+    file: File,
+}
+
+/// Why sled did not do as asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// No room.
+    Full(String),
+    /// Bytes are not the ones that were written.
+    Damaged(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Store {
+    /// Creates an empty store: when this returns it is there whole, before that not at all.
+    pub(crate) fn create(path: &Path) -> Result<(), LogError> {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        let unfinished = path.with_extension("new");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(failed(&unfinished))?;
+        }
+        drop(open_sled(&unfinished)?);
+        files::sync_tree(&unfinished)?;
+        fs::rename(&unfinished, path).map_err(failed(path))?;
+        files::sync(parent)
+    }
+
+    /// Opens a store that is there.
+    pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
+        remove_unfinished_snapshots(path)?;
+        check_no_blobs(path)?;
+        // What an earlier process had written but not synced, sled would build on as if it were durable.
+        files::sync_tree(path)?;
+        let open = open_sled(path)?;
+        check_no_blobs(path)?;
+        let store = Self {
+            path: path.to_owned(),
+            open: RwLock::new(Some(open)),
+            syncing: Mutex::new(()),
+            unsynced: AtomicUsize::new(0),
+        };
+        store.sync().map_err(|failure| store.failure(Position::START, failure))?;
+        files::sync_tree(path)?;
+        Ok(store)
+    }
+
+    /// Lets go of sled. Readers and tables find the log closed.
+    pub(crate) fn close(&self) {
+        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        // sled flushes on the way out and may fail at it; nothing that was acknowledged depends on it.
+        if let Err(failure) = guarded(|| {
+            drop(open);
+            Ok(())
+        }) {
+            tracing::warn!(path = %self.path.display(), "closing the store: {failure:?}");
+        }
+    }
+
+    /// Writes frames and syncs.
+    pub(crate) fn append(&self, frames: &[EncodedFrame]) -> Result<(), Failure> {
+        for frames in frames.chunks(WRITES_PER_SYNC) {
+            self.with(|open| {
+                if let [frame] = frames {
+                    return open.frames.insert(key(frame.first), frame.bytes.as_slice()).map(drop);
+                }
+                let mut batch = sled::Batch::default();
+                for frame in frames {
+                    batch.insert(&key(frame.first), frame.bytes.as_slice());
+                }
+                open.frames.apply_batch(batch)
+            })?;
+            self.unsynced.fetch_add(frames.len(), Ordering::AcqRel);
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Writes to another tree, to be durable some time.
+    pub(crate) fn write_later(
+        &self,
+        tree: &str,
+        work: impl FnOnce(&sled::Tree) -> sled::Result<()>,
+    ) -> Result<(), Failure> {
+        self.with(|open| work(&open.db.open_tree(tree)?))?;
+        if self.unsynced.fetch_add(1, Ordering::AcqRel) + 1 >= WRITES_PER_SYNC {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Reads from another tree.
+    pub(crate) fn read<T>(
+        &self,
+        tree: &str,
+        work: impl FnOnce(&sled::Tree) -> sled::Result<T>,
+    ) -> Result<T, Failure> {
+        self.with(|open| work(&open.db.open_tree(tree)?))
+    }
+
+    /// Makes durable everything written before.
+    pub(crate) fn sync(&self) -> Result<(), Failure> {
+        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let covered = self.unsynced.load(Ordering::Acquire);
+        self.with(|open| {
+            open.db.flush()?;
+            Ok(open.file.sync_data()?)
+        })?;
+        self.unsynced.fetch_sub(covered, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The first positions and bytes of up to `limit` frames, from the first whose key is at least `from`.
+    pub(crate) fn frames(&self, from: Position, limit: usize) -> Result<Vec<(Position, Vec<u8>)>, Failure> {
+        self.with(|open| open.frames.range(key(from)..).take(limit).map(entry).collect())
+    }
+
+    /// The frame with the greatest key that is at most `at`.
+    pub(crate) fn frame_at_or_before(&self, at: Position) -> Result<Option<(Position, Vec<u8>)>, Failure> {
+        self.with(|open| open.frames.range(..=key(at)).next_back().map(entry).transpose())
+    }
+
+    /// A failure as the log's error; `after` is the last position known to be sound.
+    pub(crate) fn failure(&self, after: Position, failure: Failure) -> LogError {
+        failure.into_log_error(&self.path, after)
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, Failure> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_ref().ok_or_else(|| Failure::Other("the log was closed".to_owned()))?;
+        guarded(|| work(open))
+    }
+}
+
+impl Failure {
+    fn into_log_error(self, path: &Path, after: Position) -> LogError {
+        match self {
+            Self::Damaged(why) => LogError::Damaged { after, why },
+            Self::Full(why) | Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
+        }
+    }
+}
+
+impl From<Failure> for AppendError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full(why) => Self::Full(why),
+            Failure::Damaged(why) | Failure::Other(why) => Self::Unknown(why),
+        }
+    }
+}
+
+impl From<Failure> for TableError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full(why) | Failure::Damaged(why) | Failure::Other(why) => Self::Store(why),
+        }
+    }
+}
+
+/// Keys sort as positions do.
+fn key(position: Position) -> [u8; 8] {
+    position.0.to_be_bytes()
+}
+
+fn entry(pair: sled::Result<(sled::IVec, sled::IVec)>) -> sled::Result<(Position, Vec<u8>)> {
+    let (key, value) = pair?;
+    let key = key.as_ref().try_into().map_err(|_| sled::Error::Corruption { at: None, bt: () })?;
+    Ok((Position(u64::from_be_bytes(key)), value.to_vec()))
+}
+
+/// sled answers some damage with a panic; that must stop the log, not the process.
+fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error)))
+            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+        {
+            Err(Failure::Full(error.to_string()))
+        }
+        Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Failure::Damaged(error.to_string())),
+        Ok(Err(error)) => Err(Failure::Other(error.to_string())),
+        Err(panic) => Err(Failure::Damaged(format!("the store gave up: {}", message(panic.as_ref())))),
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
+}
+
+fn open_sled(path: &Path) -> Result<Open, LogError> {
+    let config = sled::Config::new()
+        .path(path)
+        .segment_size(SEGMENT_BYTES)
+        .cache_capacity(CACHE_BYTES)
+        // We flush and sync ourselves; a second flusher would only compete.
+        .flush_every_ms(None);
+    let deadline = Instant::now() + LINGERING;
+    let db = loop {
+        match guarded(|| config.open()) {
+            Ok(db) => break db,
+            Err(Failure::Other(why))
+                if why.contains("could not acquire lock") && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(failure) => return Err(failure.into_log_error(path, Position::START)),
+        }
+    };
+    let frames = guarded(|| {
+        let frames = db.open_tree(FRAMES)?;
+        db.flush()?;
+        Ok(frames)
+    });
+    let frames = frames.map_err(|failure| failure.into_log_error(path, Position::START))?;
+    let db_file = path.join("db");
+    let file = File::options().read(true).write(true).open(&db_file).map_err(failed(&db_file))?;
+    Ok(Open { db, frames, file })
+}
+
+/// sled writes a snapshot of its page table under a temporary name, which it takes for a finished one when it finds it after
+/// a crash. A snapshot only makes opening faster.
+fn remove_unfinished_snapshots(path: &Path) -> Result<(), LogError> {
+    for entry in fs::read_dir(path).map_err(failed(path))? {
+        let file = entry.map_err(failed(path))?.path();
+        if file.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(&file).map_err(failed(&file))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_no_blobs(path: &Path) -> Result<(), LogError> {
+    if files::is_empty(&path.join("blobs"))? {
+        return Ok(());
+    }
+    let why = format!("{} should be empty: values there are not synced", path.join("blobs").display());
+    Err(LogError::Damaged { after: Position::START, why })
+}

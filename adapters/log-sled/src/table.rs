@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use quittance_runtime::table::{Entry, Table, TableError, check_entry};
+
+use crate::store::Store;
+
+/// A table in the log's own store: no file of its own, and synced along with the log's appends.
+#[derive(Clone, Debug)]
+pub struct SledTable {
+    store: Arc<Store>,
+    tree: String,
+}
+
+impl SledTable {
+    pub(crate) fn new(store: Arc<Store>, name: &str) -> Self {
+        Self { store, tree: format!("table.{name}") }
+    }
+}
+
+impl Table for SledTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        let value = self.store.read(&self.tree, |tree| tree.get(key))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), TableError> {
+        check_entry(key, value)?;
+        Ok(self.store.write_later(&self.tree, |tree| tree.insert(key, value).map(drop))?)
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<(), TableError> {
+        Ok(self.store.write_later(&self.tree, |tree| tree.remove(key).map(drop))?)
+    }
+
+    fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
+        let found = self.store.read(&self.tree, |tree| {
+            let entry =
+                |(key, value): (sled::IVec, sled::IVec)| Entry { key: key.to_vec(), value: value.to_vec() };
+            tree.scan_prefix(prefix).take(limit).map(|pair| pair.map(entry)).collect()
+        })?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,89 @@
+//! The published contract, on sled.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::path::PathBuf;
+
+use quittance_core::ids::NodeId;
+use quittance_log_sled::SledLog;
+use quittance_runtime::log::contract::{Fixture, check_all, check_table, sample_frames};
+use quittance_runtime::log::{AppendError, EventLog};
+use quittance_runtime::table::{MAX_VALUE_BYTES, Table};
+use tempfile::TempDir;
+
+const NODE: NodeId = NodeId([7; 32]);
+
+struct Sled {
+    dir: TempDir,
+}
+
+impl Sled {
+    fn new() -> Self {
+        Self { dir: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("data/log of a node")
+    }
+
+    fn log(&self) -> SledLog {
+        SledLog::open(self.path(), Some(NODE)).unwrap()
+    }
+}
+
+impl Fixture for Sled {
+    fn open(&mut self) -> Box<dyn EventLog> {
+        Box::new(self.log())
+    }
+}
+
+#[test]
+fn the_sled_log_keeps_the_contract_that_the_engine_relies_on() {
+    check_all(|| Box::new(Sled::new()));
+}
+
+#[test]
+fn the_sled_table_keeps_the_contract_of_tables() {
+    let sled = Sled::new();
+    check_table(&sled.log().table("contract"));
+}
+
+#[test]
+fn tables_are_apart_from_each_other_and_from_the_log_and_are_there_after_closing() {
+    let sled = Sled::new();
+    let mut log = sled.log();
+    let (acks, other) = (log.table("acks"), log.table("other"));
+    for round in 0..40_u8 {
+        acks.put(&[round], &vec![round; MAX_VALUE_BYTES]).unwrap();
+        let (frames, _) = sample_frames(log.tip(), 1, 200);
+        log.append(&frames).unwrap();
+        other.put(&[round], b"other").unwrap();
+    }
+    let tip = log.tip();
+    Box::new(log).close().unwrap();
+    assert!(acks.get(&[1]).is_err(), "a table of a closed log says so");
+    let log = sled.log();
+    assert_eq!(log.tip(), tip);
+    assert_eq!(log.table("acks").scan(b"", 100).unwrap().len(), 40);
+    assert_eq!(log.table("acks").get(&[3]).unwrap(), Some(vec![3; MAX_VALUE_BYTES]));
+    assert_eq!(log.table("other").get(&[3]).unwrap(), Some(b"other".to_vec()));
+}
+
+#[test]
+fn a_frame_too_large_to_be_kept_safely_is_refused_before_it_is_written() {
+    let sled = Sled::new();
+    let mut log = sled.log();
+    let (frames, _) = sample_frames(log.tip(), 1, 10);
+    log.append(&frames).unwrap();
+    let tip = log.tip();
+    let (mut frames, _) = sample_frames(tip, 1, 10);
+    frames[0].bytes.resize(64 * 1024 + 1, 0);
+    assert!(matches!(log.append(&frames), Err(AppendError::Unknown(_))));
+    let (frames, _) = sample_frames(tip, 1, 10);
+    let latched = log.append(&frames).unwrap_err().to_string();
+    assert!(latched.contains("65537 bytes") && latched.contains("opened again"), "{latched}");
+    drop(log);
+    let mut log = sled.log();
+    assert_eq!(log.tip(), tip);
+    log.append(&frames).unwrap();
+}

@@ -1,0 +1,283 @@
+//! What can happen to a log's directory, and that no one takes the remains for the whole.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use quittance_core::event::{Event, Record};
+use quittance_core::frame::{FrameBuilder, Tip};
+use quittance_core::ids::{AccountId, NodeId, Position};
+use quittance_core::policy::Policy;
+use quittance_log_sled::SledLog;
+use quittance_runtime::log::contract::{sample_frames, sample_record};
+use quittance_runtime::log::{AppendError, EventLog, LogError};
+use tempfile::TempDir;
+
+const NODE: NodeId = NodeId([7; 32]);
+const OTHER: NodeId = NodeId([8; 32]);
+
+/// A closed log of `node`: a first record that names it, then samples, some of them in many frames.
+fn write_log(dir: &Path, node: NodeId, counts: &[u64]) -> Tip {
+    let mut log = SledLog::open(dir, Some(node)).unwrap();
+    if log.tip() == Tip::EMPTY {
+        let event = Event::NodeInitialized { node, policy: Policy::standard(AccountId([1; 32])) };
+        let mut builder = FrameBuilder::new(Tip::EMPTY, 1);
+        builder.push(&[Record { event, ..sample_record(Position(1)) }]);
+        log.append(&builder.finish().0).unwrap();
+    }
+    for count in counts {
+        let (frames, _) = sample_frames(log.tip(), 1, *count);
+        log.append(&frames).unwrap();
+    }
+    let tip = log.tip();
+    Box::new(log).close().unwrap();
+    tip
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Every file under `dir` with its content, and every directory.
+fn content(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(content(&path));
+        }
+        let bytes = path.is_file().then(|| fs::read(&path).unwrap());
+        found.insert(path, bytes);
+    }
+    found
+}
+
+/// Where sled's file ends apart from the filling that it puts behind.
+fn used(db: &[u8]) -> u64 {
+    let filling = db.last().copied().unwrap_or_default();
+    let end = db.iter().rposition(|byte| *byte != filling).map_or(0, |last| last + 1);
+    u64::try_from(end).unwrap()
+}
+
+fn error(dir: &Path, node: Option<NodeId>) -> LogError {
+    SledLog::open(dir, node).map(|log| log.tip()).unwrap_err()
+}
+
+#[test]
+fn a_log_is_open_in_one_place_only() {
+    let dir = TempDir::new().unwrap();
+    write_log(dir.path(), NODE, &[3]);
+    let open = SledLog::open(dir.path(), Some(NODE)).unwrap();
+    let in_use = LogError::InUse { path: dir.path().display().to_string() };
+    assert_eq!(error(dir.path(), Some(NODE)), in_use, "a second writer would fork the log");
+    assert_eq!(error(dir.path(), None), in_use, "a running log cannot be copied whole");
+    drop(open);
+    let first = SledLog::open(dir.path(), None).unwrap();
+    let second = SledLog::open(dir.path(), None).unwrap();
+    let writer = SledLog::open(dir.path(), Some(NODE)).unwrap();
+    assert_eq!((first.tip(), second.tip()), (writer.tip(), writer.tip()));
+}
+
+#[test]
+fn looking_at_a_log_changes_nothing_and_creates_nothing() {
+    let dir = TempDir::new().unwrap();
+    let absent = dir.path().join("absent");
+    assert!(matches!(error(&absent, None), LogError::Store { .. }));
+    assert!(!absent.exists());
+    let tip = write_log(dir.path(), NODE, &[1, 300, 5]);
+    let before = content(dir.path());
+    let mut log = SledLog::open(dir.path(), None).unwrap();
+    assert_eq!((log.tip(), log.node()), (tip, NODE));
+    let (frames, _) = sample_frames(tip, 1, 1);
+    assert!(matches!(log.append(&frames), Err(AppendError::Unknown(_))));
+    Box::new(log).close().unwrap();
+    assert_eq!(content(dir.path()), before);
+}
+
+#[test]
+fn a_log_that_lost_its_end_never_starts_over() {
+    type Loss = fn(&Path, &Path);
+    let cases: [(&str, Loss); 7] = [
+        ("the store is deleted", |log, _| fs::remove_dir_all(log).unwrap()),
+        ("the store is emptied", |log, _| {
+            fs::remove_dir_all(log).unwrap();
+            fs::create_dir(log).unwrap();
+        }),
+        ("sled's file is emptied", |log, _| fs::write(log.join("db"), []).unwrap()),
+        ("sled starts over", |log, _| {
+            fs::remove_dir_all(log).unwrap();
+            drop(sled::Config::new().path(log).segment_size(8 << 20).open().unwrap());
+        }),
+        ("sled's file loses its end", |log, _| {
+            let end = used(&fs::read(log.join("db")).unwrap());
+            fs::File::options().write(true).open(log.join("db")).unwrap().set_len(end - 10).unwrap();
+        }),
+        ("an old copy of the store comes back", |log, old| {
+            fs::remove_dir_all(log).unwrap();
+            copy(&old.join("log"), log);
+        }),
+        ("the store of another log of the same node comes in", |log, _| {
+            let other = TempDir::new().unwrap();
+            write_log(other.path(), NODE, &[1; 20]);
+            fs::remove_dir_all(log).unwrap();
+            copy(&other.path().join("log"), log);
+        }),
+    ];
+    for (what, lose) in cases {
+        let (dir, old) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        write_log(dir.path(), NODE, &[1, 1]);
+        copy(dir.path(), old.path());
+        let tip = write_log(dir.path(), NODE, &[1, 2, 1]);
+        lose(&dir.path().join("log"), old.path());
+        for node in [None, Some(NODE), Some(NODE)] {
+            match error(dir.path(), node) {
+                LogError::Lost { acknowledged, hash, .. } => {
+                    assert_eq!((acknowledged, hash), (tip.position, tip.hash), "{what}");
+                }
+                LogError::Damaged { .. } if what.starts_with("sled's file") => {}
+                other => panic!("{what}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_log_says_where_it_ends_and_where_it_should() {
+    let (dir, old) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let before = write_log(dir.path(), NODE, &[10]);
+    copy(dir.path(), old.path());
+    let tip = write_log(dir.path(), NODE, &[20, 30]);
+    fs::remove_dir_all(dir.path().join("log")).unwrap();
+    copy(&old.path().join("log"), &dir.path().join("log"));
+    let lost = LogError::Lost { acknowledged: tip.position, hash: tip.hash, found: before.position };
+    assert_eq!(error(dir.path(), Some(NODE)), lost);
+    let text = lost.to_string();
+    assert!(text.contains("position 11,") && text.contains("position 61 "), "{text}");
+}
+
+#[test]
+fn a_log_is_opened_for_its_own_node_only() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write_log(dir.path(), NODE, &[1]);
+    write_log(other.path(), OTHER, &[1]);
+    assert_eq!(error(dir.path(), Some(OTHER)), LogError::OtherNode { expected: OTHER, found: NODE });
+    // Somebody mixes the tip file of one with the store of the other, and both happen to be empty of anything but a start.
+    let fresh = TempDir::new().unwrap();
+    drop(SledLog::open(fresh.path(), Some(NODE)).unwrap());
+    fs::remove_dir_all(fresh.path().join("log")).unwrap();
+    copy(&other.path().join("log"), &fresh.path().join("log"));
+    assert_eq!(error(fresh.path(), Some(NODE)), LogError::OtherNode { expected: NODE, found: OTHER });
+}
+
+#[test]
+fn a_damaged_or_missing_tip_file_stops_the_log() {
+    let dir = TempDir::new().unwrap();
+    let tip = write_log(dir.path(), NODE, &[1]);
+    let path = dir.path().join("tip");
+    let sound = fs::read(&path).unwrap();
+    for at in 0..sound.len() {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&path, bytes).unwrap();
+        let error = error(dir.path(), Some(NODE));
+        assert!(matches!(error, LogError::Damaged { .. }), "byte {at}: {error}");
+    }
+    fs::remove_file(&path).unwrap();
+    for node in [None, Some(NODE)] {
+        let error = error(dir.path(), node).to_string();
+        assert!(error.contains("tip is missing"), "{error}");
+    }
+    fs::write(&path, sound).unwrap();
+    assert_eq!(SledLog::open(dir.path(), Some(NODE)).unwrap().tip(), tip, "the log itself was never touched");
+}
+
+#[test]
+fn a_power_cut_while_the_log_is_created_leaves_something_that_opens() {
+    type Cut = fn(&Path);
+    let cases: [(&str, Cut); 5] = [
+        ("before the tip file", |dir| fs::write(dir.join("tip.new"), b"QT").unwrap()),
+        ("before the store", |dir| drop(fs::remove_dir_all(dir.join("log")))),
+        ("inside the store", |dir| {
+            fs::rename(dir.join("log"), dir.join("log.new")).unwrap();
+            fs::write(dir.join("log.new/conf"), b"segment_size: 1").unwrap();
+        }),
+        ("before the lock", |dir| fs::remove_file(dir.join("lock")).unwrap()),
+        ("in a snapshot", |dir| fs::write(dir.join("log/snap.0000000000000FFF.generating"), b"x").unwrap()),
+    ];
+    for (what, cut) in cases {
+        let dir = TempDir::new().unwrap();
+        drop(SledLog::open(dir.path(), Some(NODE)).unwrap());
+        cut(dir.path());
+        let tip = write_log(dir.path(), NODE, &[5]);
+        assert_eq!(SledLog::open(dir.path(), Some(NODE)).unwrap().tip(), tip, "{what}");
+    }
+}
+
+#[test]
+fn values_in_files_of_their_own_are_refused_because_nobody_syncs_them() {
+    let dir = TempDir::new().unwrap();
+    write_log(dir.path(), NODE, &[5]);
+    fs::write(dir.path().join("log/blobs/123"), b"blob").unwrap();
+    let error = error(dir.path(), Some(NODE)).to_string();
+    assert!(error.contains("blobs should be empty"), "{error}");
+}
+
+#[test]
+fn no_changed_byte_in_the_store_gives_another_log() {
+    let dir = TempDir::new().unwrap();
+    let (mut same, mut stopped) = (0, 0);
+    let sound = dir.path().join("sound");
+    write_log(&sound, NODE, &[1, 7, 1, 40]);
+    // The second opening makes sled write a snapshot, and the rest of the log follows behind it.
+    let tip = write_log(&sound, NODE, &[1, 3, 9, 1, 1, 130, 1, 1, 1, 1, 1]);
+    let frames = replay(&sound).unwrap();
+    let db = fs::read(sound.join("log/db")).unwrap();
+    let end = usize::try_from(used(&db)).unwrap();
+    for at in (0..end).step_by(end / 150) {
+        let changed = dir.path().join("changed");
+        copy(&sound, &changed);
+        let mut bytes = db.clone();
+        bytes[at] ^= 0x04;
+        fs::write(changed.join("log/db"), bytes).unwrap();
+        match replay(&changed) {
+            Ok(found) => {
+                assert!(found == frames, "byte {at}: another log came out");
+                same += 1;
+            }
+            Err(LogError::Lost { acknowledged, .. }) if acknowledged == tip.position => stopped += 1,
+            Err(LogError::Damaged { .. }) => stopped += 1,
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+        fs::remove_dir_all(&changed).unwrap();
+    }
+    assert!(same > 0 && stopped > 50, "{same} harmless, {stopped} stopped: the test no longer tests much");
+}
+
+/// Opens a log and reads it to the end, as a node does when it starts.
+fn replay(dir: &Path) -> Result<Vec<Vec<u8>>, LogError> {
+    let log = SledLog::open(dir, Some(NODE))?;
+    let (mut tip, mut frames) = (Tip::EMPTY, Vec::new());
+    for bytes in log.reader().frames(Position(1)) {
+        let bytes = bytes?;
+        tip = tip.follow(&bytes).map_err(|error| LogError::damaged(tip.position, &error))?.1;
+        frames.push(bytes);
+    }
+    if tip != log.tip() {
+        return Err(LogError::Damaged {
+            after: tip.position,
+            why: "the frames end before the log".to_owned(),
+        });
+    }
+    Ok(frames)
+}
