@@ -1,1 +1,64 @@
-//! cli
+//! The `quittance` command as a library, so that tests run the very code that ships.
+
+mod account;
+mod args;
+mod client;
+mod config;
+mod demo;
+mod error;
+mod keys;
+mod log;
+mod node;
+mod output;
+mod pay;
+mod serve;
+mod show;
+mod terms;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{AccountCommand, Args, Command, KeysCommand, LogCommand};
+use error::CliError;
+use output::Output;
+
+pub use node::{Node, NodeOptions};
+
+/// Runs one command line. Exit codes are listed in `quittance --help`.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(usage) => {
+            // Help goes to stdout with code 0, misuse to stderr with code 2; a closed pipe is nobody's fault.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output::new(args.json);
+    match dispatch(args.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
+    match command {
+        Command::Serve(args) => serve::run(args, output),
+        Command::Demo(args) => demo::run(args, output),
+        Command::Keys(KeysCommand::New { out }) => keys::new(&out, output),
+        Command::Keys(KeysCommand::Show { file }) => keys::show(&file, output),
+        Command::Pay(args) => pay::run(&args, output),
+        Command::Show(args) => show::run(&args, output),
+        Command::Log(LogCommand::Dump { data, from }) => log::dump(&data, from, output),
+        Command::Log(LogCommand::Verify { data, skip_signatures }) => log::verify(&data, !skip_signatures, output),
+        Command::Account(AccountCommand::Show { account, server }) => account::show(&account, &server, output),
+        Command::Account(AccountCommand::Deposit { account, quarks, key, server }) => {
+            account::deposit(&account, quarks, key, &server, output)
+        }
+    }
+}

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
 
 use crate::command::{Cancel, Command, Create, MarkScanned, Request, Submit, Unproven};
-use crate::event::{Authorization, CanceledBy, SignatureRule, SignedForm};
+use crate::event::{Authorization, CanceledBy, Event, Record, SignatureRule, SignedForm};
 use crate::ids::{AccountId, IntentId, Signature};
 use crate::payment::Payment;
 use crate::rejection::{Rejection, RejectionCode};
@@ -68,6 +68,43 @@ impl Request {
 pub fn is_signed_by(key: &[u8; 32], message: &[u8], signature: &Signature) -> bool {
     VerifyingKey::from_bytes(key)
         .is_ok_and(|key| key.verify_strict(message, &DalekSignature::from_bytes(&signature.0)).is_ok())
+}
+
+/// Checks again the signature that a record carries; `None` when it carries none. What a merchant signed in the engine's own
+/// form is rebuilt from the record, so that terms and signature cannot be told apart.
+#[must_use]
+pub fn recheck(record: &Record) -> Option<bool> {
+    let intent = record.subject.map(|subject| subject.intent);
+    let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
+        let Some(intent) = intent else { return false };
+        let own = authorization.form == SignedForm::CodeMessage || authorization.signed == native(intent);
+        own && is_signed_by(&intent.0, &authorization.signed, &authorization.signature)
+    };
+    match &record.event {
+        Event::IntentCreated { terms, authorization, .. } => {
+            Some(authorized(authorization, &|intent| terms.signing_bytes(intent)))
+        }
+        Event::CodeScanned { authorization } => Some(authorized(authorization, &scan_signing_bytes)),
+        Event::IntentCanceled { by, authorization } => {
+            Some(authorized(authorization, &|intent| cancel_signing_bytes(intent, *by)))
+        }
+        Event::IntentSubmitted { payment, signature, .. } => {
+            Some(is_signed_by(&payment.payer.0, &payment.to_bytes(), signature))
+        }
+        Event::NodeInitialized { .. }
+        | Event::PolicySet { .. }
+        | Event::RatesPublished { .. }
+        | Event::FundsDeposited { .. }
+        | Event::IntentExpired
+        | Event::SubmissionRefused { .. }
+        | Event::IntentRejected { .. }
+        | Event::IntentVerified { .. }
+        | Event::IntentScheduled { .. }
+        | Event::TransactionSettled { .. }
+        | Event::TransactionFailed { .. }
+        | Event::IntentConfirmed
+        | Event::IntentFailed { .. } => None,
+    }
 }
 
 /// What the rendezvous key signs to say "the code was seen", outside the official protocol.

@@ -3,6 +3,8 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Sender, TrySendError};
 use quittance_core::command::Request;
+use quittance_core::event::Record;
+use quittance_core::frame;
 use quittance_core::ids::{NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
@@ -11,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::error::{Error, Failure};
-use crate::log::LogReader;
+use crate::log::{LogError, LogReader};
 use crate::recent::Recent;
 use crate::sequencer::{Job, Told};
 use crate::subscription::Subscription;
@@ -126,6 +128,26 @@ impl Handle {
     pub fn subscribe(&self, from: Position) -> Subscription {
         let Shared { durable, recent, reader, .. } = &*self.shared;
         Subscription::new(from, durable.clone(), recent.clone(), reader.clone())
+    }
+
+    /// The durable record at `position`; `None` behind the last one. One intent's history is a walk from its last record
+    /// along [`Subject::previous`](quittance_core::event::Subject::previous).
+    ///
+    /// May read the store, so it blocks the thread for as long as that takes.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn record_at(&self, position: Position) -> Result<Option<Record>, LogError> {
+        if position == Position::START || position > self.durable() {
+            return Ok(None);
+        }
+        if let Some(record) = self.shared.recent.at(position) {
+            return Ok(Some(record));
+        }
+        let before = Position(position.0 - 1);
+        let Some(bytes) = self.shared.reader.frames(position).next() else { return Ok(None) };
+        let frame = frame::decode(&bytes?).map_err(|error| LogError::damaged(before, &error))?;
+        Ok(frame.records.into_iter().find(|record| record.position == position))
     }
 
     /// The sequencer's name.

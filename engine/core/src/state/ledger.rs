@@ -36,6 +36,12 @@ impl Ledger {
         self.accounts.get(id).copied().unwrap_or_default()
     }
 
+    /// Whether an account ever held anything.
+    #[must_use]
+    pub fn contains(&self, id: &AccountId) -> bool {
+        self.accounts.contains_key(id)
+    }
+
     /// Every account that ever held anything, by id.
     pub fn accounts(&self) -> impl Iterator<Item = (&AccountId, &Account)> {
         self.accounts.iter()

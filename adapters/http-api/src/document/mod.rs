@@ -3,6 +3,8 @@
 //! Keys, ids and signatures are base58, signed bytes base64, times RFC 3339 in UTC, quarks whole numbers, amounts and rates
 //! decimal text (a JSON number would pass through floating point on the way).
 
+mod record;
+
 use data_encoding::BASE64;
 use quittance_core::event::{Authorization, SignatureRule, SignedForm};
 use quittance_core::ids::{IntentId, Timestamp};
@@ -10,6 +12,8 @@ use quittance_core::payment;
 use quittance_core::state::{self, Phase, TransactionState};
 use quittance_core::terms;
 use serde::{Deserialize, Serialize};
+
+pub use record::record;
 
 /// Whose node this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,179 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed: the machine, or a bug
+  2  misuse: the command line, a file or a key is not what it should be
+  3  refused by the rules; the message names the rule
+  4  the server does not answer, or not in time
+  5  the log does not verify
+
+Start here:
+  quittance demo            a whole payment, step by step, on this machine
+  quittance demo --serve    the same, then a server to point an SDK at";
+
+/// A payment-intent sequencer you run yourself.
+#[derive(Debug, Parser)]
+#[command(name = "quittance", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub(crate) struct Args {
+    /// Print JSON, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a sequencer.
+    #[command(after_help = "Example:\n  quittance serve --data ./data --listen 127.0.0.1:8080 --dev")]
+    Serve(ServeArgs),
+    /// Show a whole payment on this machine, step by step.
+    #[command(after_help = "Example:\n  quittance demo\n  quittance demo --serve --listen 127.0.0.1:8080")]
+    Demo(DemoArgs),
+    /// Make and look at key files.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Pay an intent, as a payer's app does.
+    #[command(
+        after_help = "Example:\n  quittance pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 \\\n      --key payer.key --server http://127.0.0.1:8080"
+    )]
+    Pay(PayArgs),
+    /// Show an intent.
+    #[command(after_help = "Example:\n  quittance show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080")]
+    Show(ShowArgs),
+    /// Read and check the log of a node that is not running.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Look at accounts and fill them.
+    #[command(subcommand)]
+    Account(AccountCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// A TOML file with any of these settings; flags and environment win over it.
+    #[arg(long, env = "QUITTANCE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The node's directory: its key, its log. Made if it does not exist.
+    #[arg(long, env = "QUITTANCE_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "QUITTANCE_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// For trying things out: any destination, deposits by anybody, a table of exchange rates. Never for real money.
+    #[arg(long, env = "QUITTANCE_DEV")]
+    pub(crate) dev: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Keep the server up afterwards and say how to point an SDK at it.
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key pair and write it to a file that only you can read.
+    #[command(after_help = "Example:\n  quittance keys new --out payer.key")]
+    New {
+        /// The file; must not exist.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Show the public key in a file.
+    #[command(after_help = "Example:\n  quittance keys show payer.key --json")]
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PayArgs {
+    /// The intent id (base58), or the code: its 20-byte payload or 35 drawn bytes in hex.
+    #[arg(value_name = "ID|CODE")]
+    pub(crate) intent: String,
+    /// The client secret, from which the code is rebuilt and checked against the terms.
+    #[arg(long)]
+    pub(crate) client_secret: Option<String>,
+    /// The payer's key file.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// The sequencer.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: String,
+    /// How long to wait for the confirmation, in seconds. A payment that is scheduled but not yet confirmed is a success too.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// The intent id, base58.
+    pub(crate) id: String,
+    /// The sequencer.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Print every record, in order.
+    #[command(after_help = "Example:\n  quittance log dump --data ./data --json | head")]
+    Dump {
+        /// The node's directory.
+        #[arg(long, env = "QUITTANCE_DATA")]
+        data: PathBuf,
+        /// The first position to print.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+    },
+    /// Check every frame, link, record, signature and invariant, and print the digest of the state.
+    #[command(after_help = "Example:\n  quittance log verify --data ./data --json")]
+    Verify {
+        /// The node's directory.
+        #[arg(long, env = "QUITTANCE_DATA")]
+        data: PathBuf,
+        /// Do not check the signatures again, which takes most of the time.
+        #[arg(long)]
+        skip_signatures: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Show what an account holds.
+    #[command(after_help = "Example:\n  quittance account show E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR --server http://127.0.0.1:8080")]
+    Show {
+        /// The account, base58.
+        account: String,
+        /// The sequencer.
+        #[arg(long, env = "QUITTANCE_SERVER")]
+        server: String,
+    },
+    /// Put quarks into an account of a --dev node. 100 000 quarks are one kin.
+    #[command(after_help = "Example:\n  quittance account deposit E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR 5000000000 --server http://127.0.0.1:8080")]
+    Deposit {
+        /// The account, base58.
+        account: String,
+        /// How many quarks.
+        quarks: u64,
+        /// Makes it happen once; made up when absent. Give your own to be able to ask again after a failure.
+        #[arg(long)]
+        key: Option<String>,
+        /// The sequencer.
+        #[arg(long, env = "QUITTANCE_SERVER")]
+        server: String,
+    },
+}

@@ -1,0 +1,87 @@
+//! Failures as people see them: what went wrong, why, and what to try next.
+
+use std::fmt;
+
+/// Why a command ended without doing what was asked. The kind decides the exit code.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A bug, or the machine failing: 1.
+    Failed,
+    /// The command line, a file or a key is not what it should be: 2.
+    Misuse,
+    /// The rules refuse it: 3.
+    Refused,
+    /// No answer from the server, or not in time: 4.
+    Unreachable,
+    /// The log does not verify: 5.
+    Damaged,
+}
+
+impl CliError {
+    pub(crate) fn new(kind: Kind, message: impl ToString) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    pub(crate) fn misuse(message: impl ToString) -> Self {
+        Self::new(Kind::Misuse, message)
+    }
+
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Failed => 1,
+            Kind::Misuse => 2,
+            Kind::Refused => 3,
+            Kind::Unreachable => 4,
+            Kind::Damaged => 5,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let kind = match self.kind {
+            Kind::Failed => "failed",
+            Kind::Misuse => "misuse",
+            Kind::Refused => "refused",
+            Kind::Unreachable => "unreachable",
+            Kind::Damaged => "damaged",
+        };
+        serde_json::json!({ "error": { "kind": kind, "message": self.message, "hint": self.hint } })
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  try: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<quittance_runtime::log::LogError> for CliError {
+    fn from(error: quittance_runtime::log::LogError) -> Self {
+        use quittance_runtime::log::LogError;
+        let kind = match error {
+            LogError::InUse { .. } | LogError::OtherNode { .. } => Kind::Misuse,
+            LogError::Lost { .. } | LogError::Damaged { .. } => Kind::Damaged,
+            LogError::Store { .. } => Kind::Failed,
+        };
+        Self::new(kind, error)
+    }
+}

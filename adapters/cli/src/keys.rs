@@ -1,0 +1,103 @@
+//! Key files: an ed25519 key pair as JSON that only its owner can read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::error::CliError;
+use crate::output::Output;
+
+/// The largest file that is read as a key.
+const MAX_KEY_FILE_BYTES: u64 = 4096;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    version: u8,
+    public_key: String,
+    secret_key: Zeroizing<String>,
+}
+
+/// A new key pair, from the system's randomness.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn generate() -> Result<SigningKey, CliError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|error| CliError::failed(format!("no randomness: {error}")))?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The public key of a pair, base58.
+pub(crate) fn public(key: &SigningKey) -> String {
+    bs58::encode(key.verifying_key().as_bytes()).into_string()
+}
+
+/// Writes a key to a file that must not exist yet, readable by its owner alone, durably.
+///
+/// # Errors
+/// The file exists or cannot be written.
+pub(crate) fn write(key: &SigningKey, path: &Path) -> Result<(), CliError> {
+    let secret_key = Zeroizing::new(bs58::encode(key.as_bytes()).into_string());
+    let file = KeyFile { version: 1, public_key: public(key), secret_key };
+    let text = Zeroizing::new(serde_json::to_string(&file).map_err(CliError::failed)?);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = |mut file: File| writeln!(file, "{}", *text).and_then(|()| file.sync_all());
+    options.open(path).and_then(write).map_err(|error| {
+        CliError::misuse(format!("cannot write the key to {}: {error}", path.display()))
+            .hint("another --out, or remove the file if you are sure that nothing needs it")
+    })
+}
+
+/// Reads a key file.
+///
+/// # Errors
+/// It is not there, or not a key file, or its two halves do not belong together.
+pub(crate) fn read(path: &Path) -> Result<SigningKey, CliError> {
+    let wrong = |why: String| {
+        CliError::misuse(format!("{} is not a key file: {why}", path.display()))
+            .hint("quittance keys new --out FILE")
+    };
+    let mut text = Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text))
+        .map_err(|error| wrong(error.to_string()))?;
+    let file: KeyFile = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if file.version != 1 {
+        return Err(wrong(format!("version {} instead of 1", file.version)));
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    let length = bs58::decode(file.secret_key.as_bytes()).onto(&mut *seed);
+    if length != Ok(32) {
+        return Err(wrong("secret_key is not base58 of 32 bytes".into()));
+    }
+    let key = SigningKey::from_bytes(&seed);
+    if public(&key) != file.public_key {
+        return Err(wrong("public_key does not belong to secret_key".into()));
+    }
+    Ok(key)
+}
+
+pub(crate) fn new(out: &Path, output: &Output) -> Result<(), CliError> {
+    let key = generate()?;
+    write(&key, out)?;
+    print(&key, output);
+    Ok(())
+}
+
+pub(crate) fn show(file: &Path, output: &Output) -> Result<(), CliError> {
+    print(&read(file)?, output);
+    Ok(())
+}
+
+fn print(key: &SigningKey, output: &Output) {
+    let public_key = public(key);
+    output.result(&serde_json::json!({ "public_key": public_key }), || public_key.clone());
+}

@@ -1,0 +1,108 @@
+//! `quittance log`: what an auditor runs.
+
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use quittance_core::event::Record;
+use quittance_core::ids::Position;
+use quittance_core::{invariant, verify};
+use quittance_http_api::document;
+use quittance_log_sled::SledLog;
+use quittance_runtime::log::EventLog;
+use quittance_runtime::{ReplayError, replay};
+
+use crate::error::{CliError, Kind};
+use crate::output::Output;
+
+pub(crate) fn dump(data: &Path, from: u64, output: &Output) -> Result<(), CliError> {
+    let log = SledLog::open(data, None)?;
+    replay::<CliError>(&*log.reader(), |_, record| {
+        if record.position >= Position(from) {
+            let json = document::record(record);
+            output.result(&json, || line(record));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(), CliError> {
+    let verified = verified(data, signatures)?;
+    output.result(&verified.json(), || verified.text());
+    Ok(())
+}
+
+/// What a log that verifies amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    frames: u64,
+    records: u64,
+    last_position: u64,
+    signatures: u64,
+    chain: String,
+    digest: String,
+}
+
+/// Checks a whole log: every frame, link and record, every signature if asked, and what must hold of the state it folds to.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliError> {
+    let log = SledLog::open(data, None)?;
+    let (mut records, mut checked) = (0, 0);
+    let replayed = replay::<CliError>(&*log.reader(), |_, record| {
+        records += 1;
+        if signatures && let Some(valid) = verify::recheck(record) {
+            checked += 1;
+            if !valid {
+                let message = format!("record {}: the signature does not verify", record.position);
+                return Err(CliError::new(Kind::Damaged, message));
+            }
+        }
+        Ok(())
+    })?;
+    invariant::check_all(&replayed.state).map_err(|violation| CliError::new(Kind::Damaged, violation))?;
+    Ok(Verified {
+        frames: replayed.frames,
+        records,
+        last_position: replayed.tip.position.0,
+        signatures: checked,
+        chain: HEXLOWER.encode(&replayed.tip.hash.0),
+        digest: replayed.state.digest().to_string(),
+    })
+}
+
+impl Verified {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let Self { frames, records, last_position, signatures, chain, digest } = self;
+        serde_json::json!({
+            "ok": true,
+            "frames": frames,
+            "records": records,
+            "last_position": last_position,
+            "signatures": signatures,
+            "chain": chain,
+            "digest": digest,
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let Self { frames, records, signatures, chain, digest, .. } = self;
+        format!("ok: {records} records in {frames} frames, {signatures} signatures\n  chain  {chain}\n  digest {digest}")
+    }
+}
+
+/// A record for people.
+pub(crate) fn line(record: &Record) -> String {
+    let intent = record.subject.map(|subject| format!("  {}", subject.intent)).unwrap_or_default();
+    format!("{:>6}  {}  {:<38}{intent}", record.position, document::time(record.recorded_at), record.event.name())
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Log(error) => error.into(),
+            ReplayError::Illegal(error) => Self::new(Kind::Damaged, error),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A whole sequencer in one value: log, engine, rail, HTTP server. The one place where the adapters meet.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use quittance_code_api::server::{self as code_api, Destinations};
+use quittance_core::command::Request;
+use quittance_core::currency::{Currency, Rate};
+use quittance_core::frame::Tip;
+use quittance_core::ids::{AccountId, NodeId};
+use quittance_log_sled::SledLog;
+use quittance_rail_ledger::LedgerRail;
+use quittance_runtime::{Engine, Handle, Options, StartError};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::PolicyFile;
+use crate::error::{CliError, Kind};
+use crate::keys;
+
+/// The key file in a node's directory.
+const KEY_FILE: &str = "node.key";
+/// How long requests under way may take after the node was asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How a node is set up.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    data: PathBuf,
+    listen: SocketAddr,
+    dev: bool,
+    pub(crate) rates: Vec<(Currency, Rate)>,
+    pub(crate) accounts: Vec<AccountId>,
+    pub(crate) policy: PolicyFile,
+}
+
+impl NodeOptions {
+    /// A node in `data`, listening on `listen`, without exchange rates.
+    #[must_use]
+    pub fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
+        let policy = PolicyFile::default();
+        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy }
+    }
+
+    /// The same with the exchange rates of `--dev`.
+    #[must_use]
+    pub fn with_dev_rates(mut self) -> Self {
+        self.rates = crate::config::dev_rates();
+        self
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn is_dev(&self) -> bool {
+        self.dev
+    }
+}
+
+/// A running sequencer.
+#[derive(Debug)]
+pub struct Node {
+    engine: Engine,
+    rail: LedgerRail,
+    server: JoinHandle<std::io::Result<()>>,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+}
+
+impl Node {
+    /// Opens the log, replays it, and serves.
+    ///
+    /// # Errors
+    /// The directory is in use, the log does not verify, the address is taken.
+    pub(crate) async fn start(options: NodeOptions) -> Result<Self, CliError> {
+        let shutdown = CancellationToken::new();
+        let blocking = options.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
+        let Opened { engine, rail, table } = opened?;
+        let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+            CliError::misuse(format!("cannot listen on {}: {error}", options.listen))
+                .hint("--listen 127.0.0.1:0 takes a free port")
+        })?;
+        let address = listener.local_addr().map_err(CliError::failed)?;
+        let mut protocol = code_api::Options::new(table, shutdown.clone());
+        protocol.destinations = match options.dev {
+            true => Destinations::Any,
+            false => Destinations::Known { accounts: options.accounts.iter().copied().collect() },
+        };
+        let native = quittance_http_api::Options { dev: options.dev };
+        let routes = code_api::router(engine.handle(), protocol)
+            .merge(quittance_http_api::router(engine.handle(), native));
+        let stop = shutdown.clone().cancelled_owned();
+        let server = tokio::spawn(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future());
+        Ok(Self { engine, rail, server, address, shutdown })
+    }
+
+    /// Where it listens, as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A way to ask its engine.
+    #[must_use]
+    pub fn engine(&self) -> Handle {
+        self.engine.handle()
+    }
+
+    /// Ends the open streams, finishes the requests under way, and leaves the log in order. Where the log ends.
+    ///
+    /// # Errors
+    /// The engine had failed, or the log cannot be closed. Nothing acknowledged is lost.
+    pub(crate) async fn stop(self) -> Result<Tip, CliError> {
+        self.shutdown.cancel();
+        // A client that never finishes its request must not keep the node from stopping.
+        if tokio::time::timeout(GRACE, self.server).await.is_err() {
+            tracing::warn!("connections were still open after {GRACE:?}; they are cut");
+        }
+        let (engine, rail) = (self.engine, self.rail);
+        let stopped = tokio::task::spawn_blocking(move || {
+            let tip = engine.shutdown();
+            (tip, rail.join())
+        });
+        let (tip, rail) = stopped.await.map_err(CliError::failed)?;
+        if let Err(error) = rail {
+            tracing::error!(%error, "scheduled payments are settled at the next start");
+        }
+        tip.map_err(CliError::failed)
+    }
+}
+
+struct Opened {
+    engine: Engine,
+    rail: LedgerRail,
+    table: Arc<dyn quittance_runtime::table::Table>,
+}
+
+fn open(options: &NodeOptions) -> Result<Opened, CliError> {
+    let NodeOptions { data, .. } = options;
+    fs::create_dir_all(data)
+        .map_err(|error| CliError::misuse(format!("cannot make the directory {}: {error}", data.display())))?;
+    let node = NodeId(node_key(data)?.verifying_key().to_bytes());
+    let log = SledLog::open(data, Some(node))?;
+    let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
+    let mut setup = Options::new(node);
+    options.policy.apply(&mut setup.policy)?;
+    let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
+    let handle = engine.handle();
+    let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
+    // A log keeps its policy until the operator states another; what the configuration leaves open stays as it is.
+    let mut policy = handle.query_blocking(|state| state.policy().clone()).map_err(CliError::failed)?;
+    options.policy.apply(&mut policy)?;
+    ask(Request::SetPolicy { policy })?;
+    if !options.rates.is_empty() {
+        let source = if options.dev { "dev table" } else { "configuration" };
+        ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
+    }
+    let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
+    Ok(Opened { engine, rail, table })
+}
+
+/// The node's key: made at the first start, kept for ever.
+fn node_key(data: &Path) -> Result<SigningKey, CliError> {
+    let path = data.join(KEY_FILE);
+    if path.exists() {
+        return keys::read(&path);
+    }
+    if data.join("log").exists() {
+        return Err(CliError::misuse(format!("{} has a log but no {KEY_FILE}", data.display()))
+            .hint("put the node's key back; a new one would make it another node"));
+    }
+    let key = keys::generate()?;
+    keys::write(&key, &path)?;
+    Ok(key)
+}
+
+fn start_error(error: StartError) -> CliError {
+    use quittance_runtime::ReplayError;
+    match error {
+        StartError::Replay(ReplayError::Log(error)) => error.into(),
+        StartError::Replay(ReplayError::Illegal(_)) | StartError::TipMismatch { .. } => {
+            CliError::new(Kind::Damaged, error).hint("quittance log verify --data DIR")
+        }
+        StartError::OtherNode { .. } => CliError::misuse(error),
+        StartError::Initialize(_) | StartError::Thread(_) => CliError::failed(error),
+    }
+}

@@ -1,0 +1,48 @@
+//! What a command prints: text for people, one JSON object for programs.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::error::CliError;
+
+/// Where a command's results go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A result: one line of JSON, or the text.
+    pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) {
+        let line = if self.json { json.to_string() } else { text() };
+        Self::line(&line);
+    }
+
+    /// Something on the way, for people only.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json {
+            Self::line(text);
+        }
+    }
+
+    pub(crate) fn error(&self, error: &CliError) {
+        let text = if self.json { error.to_json().to_string() } else { error.to_string() };
+        // Nothing is left to be done when even stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    fn line(text: &str) {
+        let mut out = std::io::stdout().lock();
+        // The reader may have gone away (`| head`); what was done stays done.
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    }
+}

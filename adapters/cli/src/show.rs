@@ -1,0 +1,45 @@
+//! `quittance show`.
+
+use quittance_core::ids::IntentId;
+use quittance_http_api::document;
+
+use crate::args::ShowArgs;
+use crate::client::{Client, block_on};
+use crate::error::CliError;
+use crate::output::Output;
+
+pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<(), CliError> {
+    let id: IntentId = args.id.parse().map_err(CliError::misuse)?;
+    let client = Client::new(&args.server)?;
+    let intent = block_on(client.intent(&id))?;
+    output.result(&serde_json::json!(intent), || text(&intent));
+    Ok(())
+}
+
+/// An intent for people.
+pub(crate) fn text(intent: &document::Intent) -> String {
+    let document::Intent { id, state, position, revision, created_at, expires_at, terms, .. } = intent;
+    let mut lines = vec![
+        format!("{id}  {state}"),
+        format!("  asks      {} {} for {}", terms.amount, terms.currency, terms.destination),
+    ];
+    for fee in &terms.fees {
+        lines.push(format!("  of which  {} bps for {}", fee.basis_points, fee.destination));
+    }
+    lines.push(format!("  created   {created_at}, open until {expires_at}"));
+    lines.push(format!("  scanned   {}", if intent.scanned { "yes" } else { "no" }));
+    if intent.refusals > 0 {
+        lines.push(format!("  refused   {} submissions", intent.refusals));
+    }
+    if let Some(reason) = &intent.reason {
+        lines.push(format!("  because   {reason}"));
+    }
+    if let Some(payment) = &intent.payment {
+        lines.push(format!("  paid by   {}: {} quarks at {} per kin", payment.payer, payment.quarks, payment.rate));
+        for transfer in &payment.transfers {
+            lines.push(format!("            {} quarks to {} ({})", transfer.quarks, transfer.destination, transfer.purpose));
+        }
+    }
+    lines.push(format!("  position  {position}, revision {revision}"));
+    lines.join("\n")
+}

@@ -1,0 +1,110 @@
+//! What a payer's app checks before it signs: the terms are the merchant's, not the sequencer's.
+
+use data_encoding::BASE64;
+use prost::Message as _;
+use quittance_code_api::number::hundredths_from_double;
+use quittance_code_api::proto::code::common::v1::SolanaAccountId;
+use quittance_code_api::proto::code::messaging::v1::message::Kind;
+use quittance_code_api::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
+use quittance_code_api::proto::code::messaging::v1::{Message, RequestToReceiveBill};
+use quittance_core::currency::Currency;
+use quittance_core::ids::{AccountId, IntentId, Signature};
+use quittance_core::money::{BasisPoints, NativeAmount};
+use quittance_core::payment::{Payment, Purpose};
+use quittance_core::terms::{Fee, Terms};
+use quittance_core::verify::is_signed_by;
+use quittance_http_api::document;
+
+use crate::error::{CliError, Kind as Blame};
+
+/// The terms that the rendezvous key signed, after checking that the sequencer shows the same ones.
+///
+/// # Errors
+/// The signature is not the rendezvous key's, or covers other terms than those shown.
+pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<Terms, CliError> {
+    let authorization = &intent.authorization;
+    let signed = BASE64.decode(authorization.signed.as_bytes()).map_err(|_| forged("its signed bytes are not base64"))?;
+    let signature: Signature =
+        authorization.signature.parse().map_err(|error| forged(&format!("its signature: {error}")))?;
+    if !is_signed_by(&id.0, &signed, &signature) {
+        return Err(forged("the rendezvous key did not sign them"));
+    }
+    let terms = match authorization.form.as_str() {
+        "code_message" => from_message(&signed)?,
+        form => return Err(forged(&format!("they are signed in a form this program cannot read: {form}"))),
+    };
+    if document::Terms::from(&terms) != intent.terms {
+        return Err(forged("the terms shown are not the terms signed"));
+    }
+    Ok(terms)
+}
+
+/// Checks that a quoted payment is what the terms ask for, and nothing more. The service fee is the sequencer's to set; the
+/// caller shows it.
+///
+/// # Errors
+/// It pays somebody else, another amount, or another intent.
+pub(crate) fn check_quote(payment: &Payment, id: &IntentId, payer: AccountId, terms: &Terms) -> Result<(), CliError> {
+    let wrong = |what: &str| {
+        let message = format!("the sequencer's quote is not what the merchant asked for: {what}. Nothing was signed");
+        Err(CliError::new(Blame::Refused, message))
+    };
+    if (payment.intent, payment.payer) != (*id, payer) {
+        return wrong("it is for another intent or payer");
+    }
+    if (payment.currency, payment.amount) != (terms.currency, terms.amount) {
+        return wrong("its amount or currency differs");
+    }
+    let Some(total) = payment.total() else { return wrong("its transfers do not add up") };
+    if payment.rate.quarks(terms.amount) != Some(total) {
+        return wrong("its transfers are not worth the amount at its rate");
+    }
+    let fees: Vec<_> = payment.transfers.iter().filter(|transfer| transfer.purpose == Purpose::Fee).collect();
+    let asked: Vec<_> = terms.fees.iter().filter(|fee| total.share(fee.basis_points).get() > 0).collect();
+    let same = fees.len() == asked.len()
+        && fees.iter().zip(&asked).all(|(transfer, fee)| {
+            transfer.destination == fee.destination && transfer.quarks == total.share(fee.basis_points)
+        });
+    if !same {
+        return wrong("its fees differ");
+    }
+    let mut rest = payment.transfers.iter().filter(|transfer| transfer.purpose == Purpose::Destination);
+    match (rest.next(), rest.next()) {
+        (Some(transfer), None) if transfer.destination == terms.destination => Ok(()),
+        _ => wrong("the rest does not go to the destination"),
+    }
+}
+
+fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
+    let message = Message::decode(signed).map_err(|_| forged("they are not a message of the protocol"))?;
+    let Some(Kind::RequestToReceiveBill(bill)) = message.kind else {
+        return Err(forged("the message is not a request for a payment"));
+    };
+    from_bill(&bill).ok_or_else(|| forged("the message lacks a part of the terms"))
+}
+
+fn from_bill(bill: &RequestToReceiveBill) -> Option<Terms> {
+    let (currency, amount) = match bill.exchange_data.as_ref()? {
+        ExchangeData::Exact(exact) => (&exact.currency, exact.native_amount),
+        ExchangeData::Partial(partial) => (&partial.currency, partial.native_amount),
+    };
+    let account = |id: Option<&SolanaAccountId>| Some(AccountId(id?.value.as_slice().try_into().ok()?));
+    let fees = bill.additional_fees.iter().map(|fee| {
+        Some(Fee {
+            destination: account(fee.destination.as_ref())?,
+            basis_points: BasisPoints::new(fee.fee_bps)?,
+        })
+    });
+    Some(Terms {
+        destination: account(bill.requestor_account.as_ref())?,
+        currency: currency.parse::<Currency>().ok()?,
+        amount: NativeAmount::from_hundredths(hundredths_from_double(amount).ok()?)?,
+        fees: fees.collect::<Option<_>>()?,
+        expires_at: None,
+    })
+}
+
+fn forged(why: &str) -> CliError {
+    let message = format!("the terms cannot be trusted: {why}. Nothing was signed");
+    CliError::new(Blame::Refused, message).hint("ask the merchant; the sequencer, or somebody between, altered them")
+}

@@ -1,0 +1,99 @@
+use data_encoding::BASE64;
+use quittance_core::event::{Authorization, Event, Record};
+use quittance_core::policy::Policy;
+use quittance_core::rejection::Rejection;
+use serde_json::{Value, json};
+
+use super::{SignedBytes, Terms, Transfer, time};
+
+/// A record of the log, whole: everything a replay uses is in it.
+#[must_use]
+pub fn record(record: &Record) -> Value {
+    let mut json = json!({
+        "position": record.position.0,
+        "type": record.event.name(),
+        "recorded_at": time(record.recorded_at),
+        "causation": format!("{:032x}", record.causation.0),
+        "data": data(&record.event),
+    });
+    if let (Some(subject), Some(object)) = (record.subject, json.as_object_mut()) {
+        object.insert("intent".into(), subject.intent.to_string().into());
+        object.insert("revision".into(), subject.revision.0.into());
+        object.insert("previous".into(), subject.previous.0.into());
+    }
+    json
+}
+
+fn data(event: &Event) -> Value {
+    match event {
+        Event::NodeInitialized { node, policy: p } => json!({ "node": node.to_string(), "policy": policy(p) }),
+        Event::PolicySet { policy: p } => json!({ "policy": policy(p) }),
+        Event::RatesPublished { source, rates } => {
+            let rates: serde_json::Map<_, _> =
+                rates.iter().map(|(code, rate)| (code.to_string(), rate.to_string().into())).collect();
+            json!({ "source": source, "rates": rates })
+        }
+        Event::FundsDeposited { key, account, quarks } => {
+            json!({ "key": key.to_string(), "account": account.to_string(), "quarks": quarks.get() })
+        }
+        Event::IntentCreated { terms, authorization, expires_at } => json!({
+            "terms": Terms::from(terms),
+            "expires_at": time(*expires_at),
+            "authorization": signed(authorization),
+        }),
+        Event::CodeScanned { authorization } => json!({ "authorization": signed(authorization) }),
+        Event::IntentCanceled { by, authorization } => {
+            json!({ "by": by.name(), "authorization": signed(authorization) })
+        }
+        Event::IntentExpired | Event::IntentConfirmed => json!({}),
+        Event::IntentSubmitted { payment, signature, rule: _ } => json!({
+            "payer": payment.payer.to_string(),
+            "currency": payment.currency.to_string(),
+            "amount": payment.amount.to_string(),
+            "rate": payment.rate.to_string(),
+            "valid_until": time(payment.valid_until),
+            "transfers": payment.transfers.iter().map(Transfer::from).collect::<Vec<_>>(),
+            "payload": BASE64.encode(&payment.to_bytes()),
+            "signature": signature.to_string(),
+            "rule": "ed25519_verify_strict",
+        }),
+        Event::SubmissionRefused { rejection } | Event::IntentRejected { rejection } => refusal(rejection),
+        Event::IntentVerified { reserved } => json!({ "reserved": reserved.get() }),
+        Event::IntentScheduled { transactions } => {
+            let transactions = transactions.iter().map(|transaction| {
+                let transfers: Vec<_> = (0..transaction.transfers)
+                    .map(|index| u16::from(transaction.first_transfer) + u16::from(index))
+                    .collect();
+                json!({ "id": transaction.id.to_string(), "transfers": transfers })
+            });
+            json!({ "transactions": transactions.collect::<Vec<_>>() })
+        }
+        Event::TransactionSettled { transaction } => json!({ "transaction": transaction.to_string() }),
+        Event::TransactionFailed { transaction, reason } => {
+            json!({ "transaction": transaction.to_string(), "reason": reason })
+        }
+        Event::IntentFailed { released } => json!({ "released": released.get() }),
+    }
+}
+
+fn signed(authorization: &Authorization) -> SignedBytes {
+    SignedBytes::from(authorization)
+}
+
+fn refusal(Rejection { code, field, expected, got }: &Rejection) -> Value {
+    json!({ "code": code.name(), "number": code.number(), "field": field, "expected": expected, "got": got })
+}
+
+fn policy(policy: &Policy) -> Value {
+    json!({
+        "service_fee": policy.service_fee.map(|fee| fee.to_string()),
+        "fee_account": policy.fee_account.to_string(),
+        "fee_cap_basis_points": policy.fee_cap.get(),
+        "intent_lifetime_s": policy.intent_lifetime.as_secs_f64(),
+        "max_intent_lifetime_s": policy.max_intent_lifetime.as_secs_f64(),
+        "quote_lifetime_s": policy.quote_lifetime.as_secs_f64(),
+        "rate_window_s": policy.rate_window.as_secs_f64(),
+        "max_payment_quarks": policy.max_payment.get(),
+        "max_refusals": policy.max_refusals,
+    })
+}
