@@ -35,3 +35,7 @@ pub use subscription::Subscription;
 
 /// The core, for those who embed the engine.
 pub use quittance_core as core;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
