@@ -158,8 +158,13 @@ pub fn encode_request(method: Method, body: Vec<u8>) -> Vec<u8> {
 
 /// Writes an answer, or one message of a stream. An empty message makes an empty envelope: zero bytes.
 pub fn ok_response(body: &impl Message) -> Vec<u8> {
+    ok_response_bytes(body.encode_to_vec())
+}
+
+/// The same for a message that is serialized already.
+pub fn ok_response_bytes(body: Vec<u8>) -> Vec<u8> {
     let result = common::response::Result::Ok.into();
-    common::Response { result, body: body.encode_to_vec(), message: String::new() }.encode_to_vec()
+    common::Response { result, body, message: String::new() }.encode_to_vec()
 }
 
 /// Writes a failure.

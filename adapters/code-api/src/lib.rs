@@ -1,7 +1,8 @@
-//! The official Code protocol, as bytes: scan codes, protobuf messages, envelopes and the JSON API's texts.
+//! The official Code protocol: as bytes, and as a server in front of the engine.
 //!
-//! Everything here is a pure function of its arguments: no clock, no randomness, no network. Bytes from outside may be
-//! anything; every decoder answers with an error that names what it expected, and none of them panics.
+//! [`server`] speaks it. Everything else here is a pure function of its arguments: no clock, no randomness, no network.
+//! Bytes from outside may be anything; every decoder answers with an error that names what it expected, and none of them
+//! panics.
 //!
 //! * a merchant's request, from price to signed bytes: [`request`]; the other calls: [`call`]
 //! * what a phone reads: [`scan_code`], drawn as [`drawn_code`]
@@ -23,6 +24,7 @@ pub mod proto;
 pub mod request;
 pub mod scan_code;
 pub mod schema;
+pub mod server;
 pub mod status;
 pub mod validate;
 pub mod wire;

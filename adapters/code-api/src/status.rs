@@ -57,11 +57,12 @@ impl Code {
             Self::InvalidArgument | Self::FailedPrecondition | Self::OutOfRange => 400,
             Self::Unauthenticated => 401,
             Self::PermissionDenied => 403,
-            Self::NotFound | Self::Unimplemented => 404,
+            Self::NotFound => 404,
             Self::Canceled | Self::DeadlineExceeded => 408,
             Self::AlreadyExists | Self::Aborted => 409,
             Self::ResourceExhausted => 429,
             Self::Unknown | Self::Internal | Self::DataLoss => 500,
+            Self::Unimplemented => 501,
             Self::Unavailable => 503,
         }
     }

@@ -29,7 +29,8 @@ impl Recent {
     /// The record at `position`, if it is still kept.
     pub(crate) fn at(&self, position: Position) -> Option<Record> {
         let kept = self.commits.read().unwrap_or_else(PoisonError::into_inner);
-        let behind = kept.0.partition_point(|commit| commit.last().is_none_or(|last| last.position < position));
+        let behind =
+            kept.0.partition_point(|commit| commit.last().is_none_or(|last| last.position < position));
         kept.0.get(behind)?.iter().find(|record| record.position == position).cloned()
     }
 

@@ -1,0 +1,86 @@
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quittance_core::ids::IntentId;
+
+use super::body::{self, Unread};
+use super::{Api, messaging, micro_payment};
+use crate::envelope::MAX_ENVELOPE_LEN;
+use crate::json_v1::{self, BadRequest, CreateIntent};
+use crate::status::{Code, Status};
+
+/// `POST /v1/createIntent` (protocol b.1).
+pub(super) async fn create_intent(State(api): State<Api>, request: Request) -> Json {
+    if request.method() != Method::POST {
+        return Err(BadRequest::HttpMethod("post").into());
+    }
+    let body = body::read(request).await?;
+    let create = CreateIntent::parse(&body)?;
+    if create.webhook.is_some() {
+        return Err(Refusal { status: 400, text: "webhooks are not available on this node".to_owned() });
+    }
+    messaging::send(&api, &create.send_message_request()).await?;
+    Ok(answer(200, json_v1::success_body()))
+}
+
+/// `GET /v1/getStatus` (protocol b.2).
+pub(super) async fn get_status(
+    State(api): State<Api>,
+    method: Method,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Json {
+    if method != Method::GET {
+        return Err(BadRequest::HttpMethod("get").into());
+    }
+    let query = query.map(|Query(pairs)| pairs).unwrap_or_default();
+    let intent = query.iter().find(|(name, _)| name == "intent").map(|(_, value)| value.as_str());
+    let intent = json_v1::parse_status_query(intent)?;
+    let status = micro_payment::intent_status(&api, IntentId(intent.0)).await?;
+    Ok(answer(200, json_v1::status_body(status)))
+}
+
+type Json = Result<Response, Refusal>;
+
+/// A failure on its way out.
+pub(super) struct Refusal {
+    status: u16,
+    text: String,
+}
+
+impl From<BadRequest> for Refusal {
+    fn from(error: BadRequest) -> Self {
+        Self { status: error.http_status(), text: error.to_string() }
+    }
+}
+
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        let text = match unread {
+            Unread::TooLong => format!("expected a body of at most {MAX_ENVELOPE_LEN} bytes"),
+            Unread::TooSlow => return Status::new(Code::DeadlineExceeded, "").into(),
+            Unread::Broken => "the request ended early".to_owned(),
+        };
+        BadRequest::Json(text).into()
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        let (status, text) = status.json_v1();
+        Self { status, text }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        answer(self.status, json_v1::error_body(&self.text))
+    }
+}
+
+fn answer(status: u16, body: String) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

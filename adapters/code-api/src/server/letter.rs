@@ -1,0 +1,142 @@
+use prost::Message as _;
+use quittance_core::event::{Authorization, CanceledBy, Event, Record, SignedForm};
+use quittance_core::ids::{IntentId, Position, Timestamp};
+use quittance_core::state::Intent;
+use quittance_core::terms::Terms;
+
+use crate::currency_index::Currency;
+use crate::key::PublicKey;
+use crate::proto::code::messaging::v1 as messaging;
+use crate::proto::code::messaging::v1::message::Kind;
+use crate::request::{Fee, payment_message};
+use crate::wire::delimited;
+
+/// One `Message` as it is relayed: a view of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Letter {
+    /// The record's.
+    pub(super) position: Position,
+    /// See [`message_id`].
+    pub(super) id: [u8; 16],
+    /// The serialized `Message`: id, signature, and the signed bytes exactly as they were signed, so that a reader can
+    /// verify them.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// What a record says to those who hold its intent's rendezvous key, if it says anything.
+    pub(super) fn of(record: &Record) -> Option<(IntentId, Self)> {
+        let intent = record.subject?.intent;
+        let at = record.position;
+        let letter = match &record.event {
+            Event::IntentCreated { terms, authorization, .. } => request(intent, at, terms, authorization)?,
+            Event::CodeScanned { authorization } => signed(intent, at, authorization, || {
+                let timestamp = Some(timestamp(record.recorded_at));
+                Some(Kind::CodeScanned(messaging::CodeScanned { timestamp }))
+            })?,
+            Event::IntentCanceled { by: CanceledBy::Payer, authorization } => {
+                signed(intent, at, authorization, || {
+                    let intent_id = Some(PublicKey(intent.0).into());
+                    Some(Kind::ClientRejectedPayment(messaging::ClientRejectedPayment { intent_id }))
+                })?
+            }
+            // The first record that says the payment was accepted; `submitted` may yet be refused by the rules.
+            Event::IntentScheduled { .. } => {
+                let intent_id = Some(PublicKey(intent.0).into());
+                let submitted = messaging::IntentSubmitted { intent_id, metadata: None };
+                unsigned(intent, at, Kind::IntentSubmitted(submitted))
+            }
+            Event::IntentCanceled { by: CanceledBy::Merchant, .. }
+            | Event::NodeInitialized { .. }
+            | Event::PolicySet { .. }
+            | Event::RatesPublished { .. }
+            | Event::FundsDeposited { .. }
+            | Event::IntentExpired
+            | Event::IntentSubmitted { .. }
+            | Event::SubmissionRefused { .. }
+            | Event::IntentRejected { .. }
+            | Event::IntentVerified { .. }
+            | Event::TransactionSettled { .. }
+            | Event::TransactionFailed { .. }
+            | Event::IntentConfirmed
+            | Event::IntentFailed { .. } => return None,
+        };
+        Some((intent, letter))
+    }
+
+    /// The same as [`of`](Self::of) the intent's first record, without reading it.
+    pub(super) fn first(id: IntentId, intent: &Intent) -> Option<Self> {
+        request(id, intent.created, &intent.terms, &intent.authorization)
+    }
+}
+
+/// The id of the message that a record makes: derived, so that the same message has the same id on every read and after
+/// every restart. 16 bytes with the bits of a UUID of version 8 (RFC 9562).
+pub(super) fn message_id(intent: IntentId, position: Position) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 code message id v1");
+    hasher.update(&intent.0).update(&position.0.to_le_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    id[6] = id[6] & 0x0f | 0x80;
+    id[8] = id[8] & 0x3f | 0x80;
+    id
+}
+
+fn request(
+    intent: IntentId,
+    position: Position,
+    terms: &Terms,
+    authorization: &Authorization,
+) -> Option<Letter> {
+    signed(intent, position, authorization, || {
+        // In a currency the protocol has no word for there is nothing to relay.
+        let currency: Currency = terms.currency.as_str().parse().ok()?;
+        let fees = terms.fees.iter().map(|fee| Fee {
+            destination: PublicKey(fee.destination.0),
+            basis_points: u32::from(fee.basis_points.get()),
+        });
+        let fees: Vec<Fee> = fees.collect();
+        let destination = PublicKey(terms.destination.0);
+        let amount = terms.amount.hundredths();
+        let request = payment_message(destination, currency, amount, &fees, None, PublicKey(intent.0));
+        Some(Kind::RequestToReceiveBill(request))
+    })
+}
+
+/// A message somebody signed. One that was asked for in another form than the protocol's is told in the protocol's words by
+/// `kind`, without a signature, since none covers them.
+fn signed(
+    intent: IntentId,
+    position: Position,
+    authorization: &Authorization,
+    kind: impl FnOnce() -> Option<Kind>,
+) -> Option<Letter> {
+    match authorization.form {
+        SignedForm::Native => kind().map(|kind| unsigned(intent, position, kind)),
+        SignedForm::CodeMessage => {
+            let id = message_id(intent, position);
+            let mut bytes = delimited(1, &delimited(1, &id));
+            bytes.extend(delimited(3, &delimited(1, &authorization.signature.0)));
+            // Neither field is in here: a client that sets one is refused (protocol e.2).
+            bytes.extend(&authorization.signed);
+            Some(Letter { position, id, bytes })
+        }
+    }
+}
+
+fn unsigned(intent: IntentId, position: Position, kind: Kind) -> Letter {
+    let id = message_id(intent, position);
+    let message = messaging::Message {
+        id: Some(messaging::MessageId { value: id.to_vec() }),
+        send_message_request_signature: None,
+        kind: Some(kind),
+    };
+    Letter { position, id, bytes: message.encode_to_vec() }
+}
+
+fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(at.0 % 1_000_000 * 1_000).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,203 @@
+use std::collections::VecDeque;
+
+use prost::Message as _;
+use quittance_core::command::{Request, Unproven};
+use quittance_core::event::{CanceledBy, SignedForm};
+use quittance_core::ids::{IntentId, Position, Signature};
+
+use super::hub::Stream;
+use super::inbox::Inbox;
+use super::letter::{Letter, message_id};
+use super::{Api, acknowledged, receive_bill, refusal};
+use crate::envelope::decode_body;
+use crate::key::{PublicKey, SignatureBytes};
+use crate::proto::code::common::v1 as common;
+use crate::proto::code::messaging::v1 as messaging;
+use crate::proto::code::messaging::v1::message::Kind;
+use crate::schema::{KEY_AND_SIGNATURE, MESSAGE};
+use crate::status::Status;
+use crate::validate::Validate;
+use crate::wire::{self, WireError, delimited};
+
+/// The most messages in one answer (protocol e.7).
+const MAX_POLLED: usize = 257;
+
+/// `SendMessage` (protocol e.2, e.3).
+pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessageResponse, Status> {
+    let request: messaging::SendMessageRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    // A decoder merges a message that is there twice into one that nobody signed. Here each is there once, and everything
+    // from now on is read from the very bytes the signature covers.
+    let raw = once(body, &[1, 2, 3])?;
+    let message = messaging::Message::decode(raw).map_err(Status::invalid_argument)?;
+    let intent = intent_id(request.rendezvous_key.as_ref())?;
+    let signature = signature(request.signature.as_ref())?;
+    if message.id.is_some() {
+        return Err(Status::invalid_argument("message.id cannot be set by clients"));
+    }
+    if message.send_message_request_signature.is_some() {
+        let text = "message.send_message_request_signature cannot be set by clients";
+        return Err(Status::invalid_argument(text));
+    }
+    let unproven = || unproven(raw, signature);
+    let request = match &message.kind {
+        None => return Err(Status::invalid_argument("message.kind must be set")),
+        Some(Kind::IntentSubmitted(_)) => return Err(server_only("intent_submitted")),
+        Some(Kind::WebhookCalled(_)) => return Err(server_only("webhook_called")),
+        Some(Kind::AirdropReceived(_)) => return Err(server_only("airdrop_received")),
+        Some(Kind::RequestToGrabBill(_)) => {
+            return Err(refusal::unimplemented("message.kind request_to_grab_bill"));
+        }
+        Some(Kind::RequestToLogin(_)) => {
+            return Err(refusal::unimplemented("message.kind request_to_login"));
+        }
+        Some(Kind::ClientRejectedLogin(_)) => {
+            return Err(refusal::unimplemented("message.kind client_rejected_login"));
+        }
+        Some(Kind::RequestToReceiveBill(request)) => {
+            let signed = unproven()?;
+            let terms = receive_bill::terms(api, intent, request).await?;
+            Request::Create { intent, terms, signed }
+        }
+        Some(Kind::CodeScanned(_)) => Request::MarkScanned { intent, signed: unproven()? },
+        Some(Kind::ClientRejectedPayment(rejected)) => {
+            if rejected.intent_id.as_ref().is_none_or(|id| id.value != intent.0) {
+                return Err(Status::invalid_argument(format!("intent id must be {intent}")));
+            }
+            Request::Cancel { intent, by: CanceledBy::Payer, signed: unproven()? }
+        }
+    };
+    let accepted = api.engine.execute(request).await.map_err(|error| refusal::failed(error, intent))?;
+    // Both records that a message can repeat, and the one it makes, are the message's own.
+    let value = message_id(intent, accepted.position).to_vec();
+    Ok(messaging::SendMessageResponse {
+        result: messaging::send_message_response::Result::Ok.into(),
+        message_id: Some(messaging::MessageId { value }),
+    })
+}
+
+/// An open `OpenMessageStream`: what is there and was not acknowledged, then what comes, in order and each once.
+pub(super) struct MessageStream {
+    replay: VecDeque<Letter>,
+    seen: Position,
+    live: Stream,
+}
+
+/// `OpenMessageStream`. The signature is optional, as browsers do not sign (protocol g.4).
+pub(super) async fn open(api: &Api, body: &[u8]) -> Result<MessageStream, Status> {
+    let request: messaging::OpenMessageStreamRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    once(body, &[1, 2])?;
+    let intent = intent_id(request.rendezvous_key.as_ref())?;
+    if request.signature.is_some() {
+        authenticate(intent, body, signature(request.signature.as_ref())?)?;
+    }
+    // In this order: what happens between the two is in both, and is dropped from the second by its position.
+    let live = api.hub.open(intent)?;
+    let (seen, replay) = unread(api, intent).await?;
+    Ok(MessageStream { replay: replay.into(), seen, live })
+}
+
+impl MessageStream {
+    /// The next serialized `OpenMessageStreamResponse`; waits for it. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Vec<u8>, Status> {
+        if let Some(letter) = self.replay.pop_front() {
+            return Ok(delimited(1, &letter.bytes));
+        }
+        loop {
+            let letter = self.live.next().await?;
+            if letter.position > self.seen {
+                return Ok(delimited(1, &letter.bytes));
+            }
+        }
+    }
+}
+
+/// `PollMessages`: the serialized `PollMessagesResponse`.
+pub(super) async fn poll(api: &Api, body: &[u8]) -> Result<Vec<u8>, Status> {
+    let request: messaging::PollMessagesRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    once(body, &[1, 2])?;
+    let intent = intent_id(request.rendezvous_key.as_ref())?;
+    authenticate(intent, body, signature(request.signature.as_ref())?)?;
+    let (_, letters) = unread(api, intent).await?;
+    Ok(letters.iter().take(MAX_POLLED).flat_map(|letter| delimited(1, &letter.bytes)).collect())
+}
+
+/// `AckMessages`. Unsigned; ids of no message are passed over and not kept, so that strangers cannot fill the table.
+pub(super) async fn acknowledge(api: &Api, body: &[u8]) -> Result<messaging::AckMesssagesResponse, Status> {
+    let request: messaging::AckMessagesRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    let intent = intent_id(request.rendezvous_key.as_ref())?;
+    let Inbox { letters, .. } = Inbox::read(&api.engine, intent).await?;
+    let is_named = |id: &[u8; 16]| request.message_ids.iter().any(|named| named.value == id);
+    let ids: Vec<_> = letters.iter().map(|letter| letter.id).filter(is_named).collect();
+    if !ids.is_empty() {
+        acknowledged::write(&api.options.acknowledged, intent, ids).await?;
+    }
+    Ok(messaging::AckMesssagesResponse { result: messaging::ack_messsages_response::Result::Ok.into() })
+}
+
+/// What was not acknowledged, and up to which position that is everything.
+async fn unread(api: &Api, intent: IntentId) -> Result<(Position, Vec<Letter>), Status> {
+    let Inbox { seen, mut letters } = Inbox::read(&api.engine, intent).await?;
+    if !letters.is_empty() {
+        let acknowledged = acknowledged::read(&api.options.acknowledged, intent).await?;
+        letters.retain(|letter| !acknowledged.contains(&letter.id));
+    }
+    Ok((seen, letters))
+}
+
+/// The bytes a message's signature may cover, for the engine to check.
+fn unproven(raw: &[u8], signature: SignatureBytes) -> Result<Unproven, Status> {
+    let form = SignedForm::CodeMessage;
+    // A message with two readings: which field counts would depend on who decodes the log later.
+    if wire::reordered(raw, &MESSAGE, wire::Order::Ascending).map_err(malformed)?.is_none() {
+        return Err(Status::invalid_argument("message: expected each field, and one kind, once"));
+    }
+    let candidates = wire::signed_candidates(raw, &MESSAGE, None).map_err(malformed)?;
+    Ok(Unproven { form, candidates, signature: Signature(signature) })
+}
+
+/// Checks a request that carries its own signature as field 2.
+fn authenticate(intent: IntentId, body: &[u8], signature: SignatureBytes) -> Result<(), Status> {
+    let key = PublicKey(intent.0);
+    let candidates = wire::signed_candidates(body, &KEY_AND_SIGNATURE, Some(2)).map_err(malformed)?;
+    if candidates.iter().any(|signed| key.verifies(signed, &signature)) {
+        Ok(())
+    } else {
+        Err(Status::unauthenticated())
+    }
+}
+
+/// The bytes of the first of these fields, after checking that none of them is there twice.
+fn once<'a>(body: &'a [u8], fields: &[u32]) -> Result<&'a [u8], Status> {
+    let mut first = None;
+    for (index, field) in fields.iter().enumerate() {
+        match wire::sub_message(body, *field) {
+            Ok(bytes) if index == 0 => first = Some(bytes),
+            // Whether a field may be missing is the schema's to say.
+            Ok(_) | Err(WireError::Missing(_)) => {}
+            Err(error) => return Err(malformed(error)),
+        }
+    }
+    first.ok_or_else(|| malformed(WireError::Missing(fields.first().copied().unwrap_or_default())))
+}
+
+fn intent_id(key: Option<&messaging::RendezvousKey>) -> Result<IntentId, Status> {
+    let bytes = key.and_then(|key| key.value.as_slice().try_into().ok());
+    bytes.map(IntentId).ok_or_else(|| Status::invalid_argument("rendezvous_key must be set"))
+}
+
+fn signature(signature: Option<&common::Signature>) -> Result<SignatureBytes, Status> {
+    let bytes = signature.and_then(|signature| signature.value.as_slice().try_into().ok());
+    bytes.ok_or_else(|| Status::invalid_argument("signature must be set"))
+}
+
+fn malformed(error: WireError) -> Status {
+    Status::invalid_argument(format!("undecodable request: {error}"))
+}
+
+fn server_only(kind: &str) -> Status {
+    Status::invalid_argument(format!("message.kind cannot be {kind}"))
+}

@@ -1,0 +1,125 @@
+//! The official protocol as a server: JSON v1, envelopes over HTTP and WebSocket, rendezvous messages.
+//!
+//! | | |
+//! |---|---|
+//! | `POST /v1/createIntent`, `GET /v1/getStatus` | the JSON API (protocol b) |
+//! | `POST /v1/api/`, and any path of at most four parts that ends in `/api` | one call in an envelope (protocol c.1) |
+//! | a WebSocket upgrade at `/` or at any of those | one call, or one stream, a socket (protocol c.2) |
+//!
+//! What a payer's app, a merchant and a browser say to each other is not stored here. Every message is a view of one record
+//! in the log: it is there when the record is, it is replayed for as long as the log exists, and its id follows from intent
+//! and position. Only which messages were acknowledged is kept, in [`Options::acknowledged`].
+//!
+//! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
+//! opens the page again has to learn that.
+
+mod acknowledged;
+mod body;
+mod calls;
+mod envelope_http;
+mod hub;
+mod inbox;
+mod json_v1;
+mod letter;
+mod messaging;
+mod micro_payment;
+mod receive_bill;
+mod refusal;
+mod web_socket;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get};
+use quittance_core::ids::AccountId;
+use quittance_runtime::Handle;
+use quittance_runtime::table::Table;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::envelope::MAX_ENVELOPE_LEN;
+use hub::Hub;
+
+/// How the protocol is served.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whom a merchant may have paid.
+    pub destinations: Destinations,
+    /// Where acknowledged messages are remembered. Losing it means that they are delivered again.
+    pub acknowledged: Arc<dyn Table>,
+    /// Ends every stream and socket. To be canceled before the engine is shut down.
+    pub shutdown: CancellationToken,
+    /// How long a message stream lasts; its client opens the next one.
+    pub stream_life: Duration,
+    /// How many WebSockets may be open, and HTTP requests waiting for a message, together. More are refused with 503.
+    pub max_sockets: usize,
+}
+
+/// Which accounts a merchant may name as destination, or as the receiver of a fee.
+#[derive(Debug, Clone)]
+pub enum Destinations {
+    /// All of them: nobody can tell a mistyped one. For trying things out.
+    Any,
+    /// Those that ever held something on this node, and these.
+    Known(Arc<BTreeSet<AccountId>>),
+}
+
+impl Options {
+    /// Known accounts only, streams of 15 minutes, 4096 sockets.
+    pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
+        Self {
+            destinations: Destinations::Known(Arc::default()),
+            acknowledged,
+            shutdown,
+            // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
+            stream_life: Duration::from_secs(15 * 60),
+            max_sockets: 4096,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Api {
+    engine: Handle,
+    options: Options,
+    hub: Hub,
+    sockets: Arc<Semaphore>,
+}
+
+/// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
+/// (protocol g.6); a wildcard cannot stand in the middle of a path, so prefixes have an end.
+const ENVELOPE_PATHS: [&str; 12] = [
+    "/api",
+    "/api/",
+    "/v1/api",
+    "/v1/api/",
+    "/v1//api",
+    "/v1//api/",
+    "/{a}/api",
+    "/{a}/api/",
+    "/{a}/{b}/api",
+    "/{a}/{b}/api/",
+    "/{a}/{b}/{c}/api",
+    "/{a}/{b}/{c}/api/",
+];
+
+/// The routes. They have no fallback, so they can be merged with others.
+pub fn router(engine: Handle, options: Options) -> Router {
+    let api = Api {
+        hub: Hub::new(engine.clone(), options.shutdown.clone()),
+        sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
+        engine,
+        options,
+    };
+    let mut router = Router::new()
+        .route("/v1/createIntent", any(json_v1::create_intent))
+        .route("/v1/getStatus", any(json_v1::get_status))
+        .route("/", get(envelope_http::serve));
+    for path in ENVELOPE_PATHS {
+        router = router.route(path, any(envelope_http::serve));
+    }
+    router.layer(DefaultBodyLimit::max(MAX_ENVELOPE_LEN)).with_state(api)
+}

@@ -1,0 +1,238 @@
+//! What a merchant asks for, as terms of the engine: the checks that the engine leaves to its adapter (protocol e.3, e.6).
+
+use quittance_core::currency::Currency;
+use quittance_core::ids::{AccountId, IntentId};
+use quittance_core::money::{BasisPoints, NativeAmount};
+use quittance_core::state::State;
+use quittance_core::terms::{Fee, Terms};
+
+use super::{Api, Destinations, refusal};
+use crate::limits::{self, MicroPaymentLimit};
+use crate::number::{NumberError, hundredths_from_double, hundredths_to_double};
+use crate::proto::code::common::v1::SolanaAccountId;
+use crate::proto::code::messaging::v1::RequestToReceiveBill;
+use crate::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
+use crate::request::QUARKS_PER_HUNDREDTH_KIN;
+use crate::status::Status;
+
+/// The terms of a request that keeps the schema's rules (protocol d.9). Whether they repeat or contradict an earlier
+/// request, and the rules for fees, are the engine's to say; the limits do not apply to a repetition.
+///
+/// # Errors
+/// The texts of protocol e.3, as far as they can be decided here.
+pub(super) async fn terms(
+    api: &Api,
+    intent: IntentId,
+    request: &RequestToReceiveBill,
+) -> Result<Terms, Status> {
+    let asked = Asked::read(request)?;
+    let fault = asked.fault();
+    let known = match &api.options.destinations {
+        Destinations::Any if fault.is_none() => None,
+        Destinations::Any => Some(None),
+        Destinations::Known(accounts) => Some(Some(accounts.clone())),
+    };
+    if let Some(known) = known {
+        let parties = asked.clone();
+        let look = move |state: &State| {
+            if let Some(original) = state.intent(&intent) {
+                return Found::Original(original.terms.clone(), original.submission().is_some());
+            }
+            let is_known =
+                |id: &AccountId| known.as_ref().is_none_or(|k| k.contains(id) || state.ledger().contains(id));
+            let stranger = parties.fees.iter().map(|fee| fee.destination).find(|to| !is_known(to));
+            Found::Nothing { destination: is_known(&parties.destination), stranger }
+        };
+        match api.engine.query(look).await.map_err(|error| refusal::failed(error, intent))? {
+            Found::Original(..) if fault.is_none() => {}
+            Found::Original(_, true) => return Err(refusal::submitted()),
+            Found::Original(original, false) => asked.compare(&original, fault.as_ref())?,
+            Found::Nothing { destination, stranger } => {
+                if !destination {
+                    return Err(not_an_account(asked.destination));
+                }
+                if let Some(fault) = fault {
+                    return Err(Status::invalid_argument(fault.text));
+                }
+                stranger.map_or(Ok(()), |stranger| Err(not_an_account(stranger)))?;
+            }
+        }
+    }
+    asked.into_terms()
+}
+
+enum Found {
+    /// The terms of the request that came first, and whether it is paid.
+    Original(Terms, bool),
+    Nothing {
+        destination: bool,
+        stranger: Option<AccountId>,
+    },
+}
+
+#[derive(Clone)]
+struct Asked {
+    destination: AccountId,
+    currency: Currency,
+    native: f64,
+    hundredths: Result<u64, NumberError>,
+    /// Rate and quarks.
+    exact: Option<(f64, u64)>,
+    fees: Vec<Fee>,
+}
+
+/// Why a request is refused unless it repeats an earlier one.
+struct Fault {
+    text: String,
+    of: Measure,
+}
+
+enum Measure {
+    Limit,
+    Rate,
+    Quarks,
+}
+
+impl Asked {
+    fn read(request: &RequestToReceiveBill) -> Result<Self, Status> {
+        let (currency, native, exact) = match &request.exchange_data {
+            None => return Err(Status::invalid_argument("exchange data is nil")),
+            Some(ExchangeData::Exact(data)) => {
+                let exact = Some((data.exchange_rate, data.quarks));
+                (currency(&data.currency)?, data.native_amount, exact)
+            }
+            Some(ExchangeData::Partial(data)) => (currency(&data.currency)?, data.native_amount, None),
+        };
+        let hundredths = hundredths_from_double(native);
+        match exact {
+            Some(_) if currency != Currency::KIN => {
+                return Err(Status::invalid_argument("exact exchange data is reserved for kin only"));
+            }
+            Some((_, quarks)) => {
+                let whole = |hundredths: u64| hundredths.is_multiple_of(100);
+                let fraction = hundredths == Err(NumberError::FractionOfHundredth);
+                if fraction || hundredths.is_ok_and(|amount| !whole(amount)) {
+                    return Err(Status::invalid_argument("native amount can't include fractional kin"));
+                }
+                if !quarks.is_multiple_of(100 * QUARKS_PER_HUNDREDTH_KIN) {
+                    return Err(Status::invalid_argument("quark amount can't include fractional kin"));
+                }
+            }
+            None if currency == Currency::KIN => {
+                let text = "partial exchange data is reserved for fiat currencies";
+                return Err(Status::invalid_argument(text));
+            }
+            None => {}
+        }
+        if request.domain.is_some()
+            || request.verifier.is_some()
+            || request.signature.is_some()
+            || request.rendezvous_key.is_some()
+        {
+            return Err(refusal::unimplemented("domain verification"));
+        }
+        let fee = |fee: &crate::proto::code::transaction::v2::AdditionalFeePayment| {
+            Some(Fee {
+                destination: account(fee.destination.as_ref())?,
+                basis_points: BasisPoints::new(fee.fee_bps)?,
+            })
+        };
+        let fees = request.additional_fees.iter().map(fee).collect::<Option<_>>();
+        let destination = account(request.requestor_account.as_ref());
+        // The schema was checked, so this is never said.
+        let incomplete = || Status::invalid_argument("the request is incomplete");
+        Ok(Self {
+            destination: destination.ok_or_else(incomplete)?,
+            currency,
+            native,
+            hundredths,
+            exact,
+            fees: fees.ok_or_else(incomplete)?,
+        })
+    }
+
+    /// What is wrong with the amounts of a request that is not a repetition.
+    fn fault(&self) -> Option<Fault> {
+        let limit = |text| Some(Fault { text, of: Measure::Limit });
+        let currency = self.currency;
+        let Some(MicroPaymentLimit { min_hundredths, max_hundredths }) =
+            limits::micro_payment(currency.as_str())
+        else {
+            return limit(format!("{currency} currency is not currently supported"));
+        };
+        // An amount between two hundredths still lies on one side of each bound.
+        let (below, above) = match self.hundredths {
+            Ok(hundredths) => (hundredths < min_hundredths, hundredths > max_hundredths),
+            Err(_) => (
+                self.native < hundredths_to_double(min_hundredths),
+                self.native > hundredths_to_double(max_hundredths),
+            ),
+        };
+        if above {
+            return limit(format!("{currency} currency has a maximum amount of {}", decimal(max_hundredths)));
+        }
+        if below {
+            return limit(format!("{currency} currency has a minimum amount of {}", decimal(min_hundredths)));
+        }
+        let Ok(hundredths) = self.hundredths else {
+            return limit("native amount must be a whole number of hundredths".to_owned());
+        };
+        let (rate, quarks) = self.exact?;
+        if rate.to_bits() != 1_f64.to_bits() {
+            return Some(Fault { text: "kin exchange rate must be 1".to_owned(), of: Measure::Rate });
+        }
+        if hundredths.checked_mul(QUARKS_PER_HUNDREDTH_KIN) != Some(quarks) {
+            let text = "payment native amount and quark value mismatch".to_owned();
+            return Some(Fault { text, of: Measure::Quarks });
+        }
+        None
+    }
+
+    /// Compares a request that cannot be made into terms with the one it claims to repeat, in the order of protocol e.3.
+    fn compare(&self, original: &Terms, fault: Option<&Fault>) -> Result<(), Status> {
+        let hundredths = original.amount.hundredths();
+        if original.destination != self.destination {
+            return Err(refusal::mismatch("destination"));
+        }
+        if original.currency != self.currency {
+            return Err(refusal::mismatch("exchange currency"));
+        }
+        if self.hundredths != Ok(hundredths) {
+            return Err(refusal::mismatch("native amount"));
+        }
+        match fault.map(|fault| &fault.of) {
+            Some(Measure::Rate) => Err(refusal::mismatch("exchange rate")),
+            Some(Measure::Quarks) => Err(refusal::mismatch("quarks")),
+            // The original came in another way, where these limits do not apply; a repetition is not measured again.
+            Some(Measure::Limit) | None => Ok(()),
+        }
+    }
+
+    fn into_terms(self) -> Result<Terms, Status> {
+        let amount = self.hundredths.ok().and_then(NativeAmount::from_hundredths);
+        let out_of_range = || Status::invalid_argument("native amount is out of range");
+        Ok(Terms {
+            destination: self.destination,
+            currency: self.currency,
+            amount: amount.ok_or_else(out_of_range)?,
+            fees: self.fees,
+            expires_at: None,
+        })
+    }
+}
+
+fn currency(code: &str) -> Result<Currency, Status> {
+    code.parse().map_err(Status::invalid_argument)
+}
+
+fn account(id: Option<&SolanaAccountId>) -> Option<AccountId> {
+    id?.value.as_slice().try_into().ok().map(AccountId)
+}
+
+fn not_an_account(id: AccountId) -> Status {
+    Status::invalid_argument(format!("{id} is not an account of this node"))
+}
+
+fn decimal(hundredths: u64) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}

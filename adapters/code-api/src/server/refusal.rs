@@ -1,0 +1,95 @@
+//! The engine's refusals in the protocol's words (protocol e.3).
+
+use quittance_core::ids::IntentId;
+use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_runtime::Error;
+
+use crate::envelope::Method;
+use crate::status::{Code, Status};
+
+/// Why the engine did not do what was asked about `intent`.
+pub(super) fn failed(error: Error, intent: IntentId) -> Status {
+    match error {
+        Error::Rejected(rejection) => rejected(&rejection, intent),
+        // What stopped it is the operator's business.
+        Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
+    }
+}
+
+/// A known call that this node does not answer.
+pub(super) fn not_available(method: Method) -> Status {
+    let (service, method) = (method.service_name(), method.method_name());
+    unimplemented(&format!("{service}.{method}"))
+}
+
+/// A part of the protocol that this node does not offer.
+pub(super) fn unimplemented(what: &str) -> Status {
+    Status::new(Code::Unimplemented, format!("{what} is not available on this node"))
+}
+
+/// The node is going away or has stopped.
+pub(super) fn unavailable(text: &str) -> Status {
+    Status::new(Code::Unavailable, text)
+}
+
+/// A repeated request differs from the first.
+pub(super) fn mismatch(what: &str) -> Status {
+    Status::invalid_argument(format!("{what} mismatches original request"))
+}
+
+/// A payment was accepted already.
+pub(super) fn submitted() -> Status {
+    Status::invalid_argument("client submitted intent")
+}
+
+fn rejected(rejection: &Rejection, intent: IntentId) -> Status {
+    use RejectionCode as Rule;
+    match rejection.code {
+        Rule::SignatureInvalid => Status::unauthenticated(),
+        Rule::NodeOverloaded => {
+            Status::new(Code::ResourceExhausted, "the node is busy; try again in a moment")
+        }
+        Rule::NodeNotInitialized => unavailable("the node is starting; try again in a moment"),
+        Rule::IntentNotFound => {
+            Status::new(Code::NotFound, format!("no payment request with intent id {intent}"))
+        }
+        Rule::IntentAlreadySubmitted => submitted(),
+        Rule::TermsMismatch => terms_mismatch(rejection),
+        Rule::FeeIsForDestination => {
+            let index = index(&rejection.field).unwrap_or_default();
+            let why = "is the payment destination and should be omitted";
+            Status::invalid_argument(format!("fee taker at index {index} {why}"))
+        }
+        Rule::FeeDestinationRepeated => {
+            let index = index(&rejection.field).unwrap_or_default();
+            let why = "appears multiple times and should be merged";
+            Status::invalid_argument(format!("fee taker at index {index} {why}"))
+        }
+        Rule::FeesExceedLimit => {
+            let cap = rejection.expected.trim_start_matches("at most ").trim_end_matches(" bps");
+            Status::invalid_argument(format!("total fee percentage cannot exceed {cap} basis points"))
+        }
+        _ => Status::invalid_argument(rejection),
+    }
+}
+
+fn terms_mismatch(rejection: &Rejection) -> Status {
+    match (rejection.field.as_str(), index(&rejection.field)) {
+        ("currency", _) => mismatch("exchange currency"),
+        ("amount", _) => mismatch("native amount"),
+        ("fees", _) => {
+            let original = &rejection.expected;
+            Status::invalid_argument(format!("original request configured {original} fee takers"))
+        }
+        (field, Some(index)) if field.ends_with(".destination") => {
+            mismatch(&format!("destination for fee at index {index}"))
+        }
+        (_, Some(index)) => mismatch(&format!("basis points for fee at index {index}")),
+        (field, None) => mismatch(field),
+    }
+}
+
+/// 1 in `fees[1].destination`.
+fn index(field: &str) -> Option<usize> {
+    field.strip_prefix("fees[")?.split_once(']')?.0.parse().ok()
+}
