@@ -49,9 +49,11 @@ fn decide_and_evolve(criterion: &mut Criterion) {
     let reports = reports(&effects.records);
     let mut group = criterion.benchmark_group("decide and evolve, per command");
     group.throughput(Throughput::Elements(INTENTS));
-    for (name, start, commands) in
-        [("create", &base, &creates), ("submit", &created, &submits), ("report settled", &scheduled, &reports)]
-    {
+    for (name, start, commands) in [
+        ("create", &base, &creates),
+        ("submit", &created, &submits),
+        ("report settled", &scheduled, &reports),
+    ] {
         group.bench_function(name, |bencher| {
             let setup = || (start.clone(), Effects::default());
             let work = |(mut core, mut effects): (Core, Effects)| {
@@ -74,7 +76,8 @@ fn verify(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("signatures, one core");
     group.throughput(Throughput::Elements(1));
     group.bench_function("verify_strict of 200 bytes", |bencher| {
-        bencher.iter(|| assert!(is_signed_by(black_box(&public), black_box(&message), black_box(&signature))));
+        bencher
+            .iter(|| assert!(is_signed_by(black_box(&public), black_box(&message), black_box(&signature))));
     });
     group.finish();
 }
@@ -94,7 +97,9 @@ fn frames(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(INTENTS));
     group.bench_function("encode and chain", |bencher| bencher.iter(encode));
     group.bench_function("check and decode", |bencher| {
-        bencher.iter(|| encoded.iter().map(|frame| decode(&frame.bytes).expect("whole").records.len()).sum::<usize>());
+        bencher.iter(|| {
+            encoded.iter().map(|frame| decode(&frame.bytes).expect("whole").records.len()).sum::<usize>()
+        });
     });
     group.finish();
 }

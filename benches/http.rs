@@ -1,7 +1,7 @@
 //! `createIntent` of the official JSON API over HTTP on loopback: parsing, signature, decision, sync and answer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -40,7 +40,9 @@ async fn post_all(client: &reqwest::Client, url: &str, bodies: Vec<String>, conn
     let workers = (0..connections).map(|_| {
         let (client, url, bodies, next) = (client.clone(), url.to_owned(), bodies.clone(), next.clone());
         tokio::spawn(async move {
-            while let Some(body) = bodies.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small")) {
+            while let Some(body) =
+                bodies.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("small"))
+            {
                 let answer = client.post(&url).body(body.clone()).send().await.expect("answered");
                 assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
                 answer.bytes().await.expect("a body");
@@ -58,7 +60,8 @@ fn create_intent(criterion: &mut Criterion) {
     let directory = tempfile::TempDir::new().expect("a directory");
     let log = SledLog::open(directory.path(), Some(NODE)).expect("a log");
     let table = Arc::new(log.table("acknowledged"));
-    let engine = Engine::start(Box::new(log), Options { policy: policy(), ..Options::new(NODE) }).expect("starts");
+    let engine =
+        Engine::start(Box::new(log), Options { policy: policy(), ..Options::new(NODE) }).expect("starts");
     let mut options = server::Options::new(table, CancellationToken::new());
     options.destinations = Destinations::Any;
     let routes = server::router(engine.handle(), options);

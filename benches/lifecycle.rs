@@ -82,7 +82,9 @@ fn signatures(lives: u64) -> Duration {
     let start = Instant::now();
     thread::scope(|scope| {
         for chunk in work.chunks(work.len().div_ceil(cores)) {
-            scope.spawn(move || chunk.iter().for_each(|request| drop(request.clone().verify().expect("signed"))));
+            scope.spawn(move || {
+                chunk.iter().for_each(|request| drop(request.clone().verify().expect("signed")))
+            });
         }
     });
     start.elapsed()
@@ -146,8 +148,14 @@ fn ratios() {
     let (lives, ceiling, floor) = (rate(&mut lives), rate(&mut ceiling), rate(&mut floor));
     println!("\nmedians of {TURNS} turns, {LIVES} lifecycles each, {IN_FLIGHT} requests under way:");
     println!("  engine on sled, confirmed      {lives:>9.0} lifecycles/s");
-    println!("  two verify_strict, all cores   {ceiling:>9.0} lifecycles/s   engine / this = {:.2}", lives / ceiling);
-    println!("  same bytes, file + fdatasync   {floor:>9.0} lifecycles/s   engine / this = {:.2}", lives / floor);
+    println!(
+        "  two verify_strict, all cores   {ceiling:>9.0} lifecycles/s   engine / this = {:.2}",
+        lives / ceiling
+    );
+    println!(
+        "  same bytes, file + fdatasync   {floor:>9.0} lifecycles/s   engine / this = {:.2}",
+        lives / floor
+    );
 }
 
 criterion_group!(benches, engine);

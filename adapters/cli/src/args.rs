@@ -46,7 +46,9 @@ pub(crate) enum Command {
     )]
     Pay(PayArgs),
     /// Show an intent.
-    #[command(after_help = "Example:\n  quittance show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080")]
+    #[command(
+        after_help = "Example:\n  quittance show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080"
+    )]
     Show(ShowArgs),
     /// Read and check the log of a node that is not running.
     #[command(subcommand)]
@@ -154,7 +156,9 @@ pub(crate) enum LogCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
     /// Show what an account holds.
-    #[command(after_help = "Example:\n  quittance account show E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR --server http://127.0.0.1:8080")]
+    #[command(
+        after_help = "Example:\n  quittance account show E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR --server http://127.0.0.1:8080"
+    )]
     Show {
         /// The account, base58.
         account: String,
@@ -163,7 +167,9 @@ pub(crate) enum AccountCommand {
         server: String,
     },
     /// Put quarks into an account of a --dev node. 100 000 quarks are one kin.
-    #[command(after_help = "Example:\n  quittance account deposit E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR 5000000000 --server http://127.0.0.1:8080")]
+    #[command(
+        after_help = "Example:\n  quittance account deposit E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR 5000000000 --server http://127.0.0.1:8080"
+    )]
     Deposit {
         /// The account, base58.
         account: String,

@@ -90,8 +90,9 @@ impl Client {
         let request = request.header("content-type", "application/octet-stream").body(body);
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        let decoded = quittance_code_api::envelope::decode_response(&bytes)
-            .map_err(|error| CliError::failed(format!("{} does not speak the protocol: {error}", self.server)))?;
+        let decoded = quittance_code_api::envelope::decode_response(&bytes).map_err(|error| {
+            CliError::failed(format!("{} does not speak the protocol: {error}", self.server))
+        })?;
         decoded.map_err(|refusal| CliError::new(Kind::Refused, refusal))
     }
 
@@ -108,11 +109,14 @@ impl Client {
         let status = response.status();
         let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
-            return serde_json::from_slice(&bytes)
-                .map_err(|error| CliError::failed(format!("{} answered something else: {error}", self.server)));
+            return serde_json::from_slice(&bytes).map_err(|error| {
+                CliError::failed(format!("{} answered something else: {error}", self.server))
+            });
         }
         match serde_json::from_slice::<document::Problem>(&bytes) {
-            Ok(problem) if status.as_u16() == 503 => Err(CliError::new(Kind::Unreachable, problem.error.message)),
+            Ok(problem) if status.as_u16() == 503 => {
+                Err(CliError::new(Kind::Unreachable, problem.error.message))
+            }
             Ok(problem) => Err(CliError::new(Kind::Refused, problem.error.message)),
             Err(_) => {
                 let message = format!("{} answered HTTP {status}; is it a quittance server?", self.server);
@@ -135,6 +139,7 @@ impl Client {
 
 /// Runs a client command to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     runtime.block_on(work)
 }

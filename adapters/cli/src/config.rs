@@ -86,7 +86,8 @@ impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Par
 pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     let file = args.config.as_deref().map(read).transpose()?.unwrap_or_default();
     let data = args.data.or(file.data).ok_or_else(|| {
-        CliError::misuse("no data directory is given").hint("quittance serve --data ./data --listen 127.0.0.1:8080")
+        CliError::misuse("no data directory is given")
+            .hint("quittance serve --data ./data --listen 127.0.0.1:8080")
     })?;
     let listen = match args.listen.or(file.listen) {
         Some(listen) => listen,
@@ -109,7 +110,8 @@ pub(crate) fn dev_rates() -> Vec<(Currency, Rate)> {
 }
 
 fn read(path: &Path) -> Result<File, CliError> {
-    let wrong = |why: String| CliError::misuse(format!("cannot use the configuration {}: {why}", path.display()));
+    let wrong =
+        |why: String| CliError::misuse(format!("cannot use the configuration {}: {why}", path.display()));
     let size = fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
     if size > MAX_CONFIG_BYTES {
         return Err(wrong(format!("{size} bytes, at most {MAX_CONFIG_BYTES} are read")));

@@ -35,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DEPOSIT: u64 = 10_000_000_000;
 
 pub(crate) fn run(args: DemoArgs, output: &Output) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::failed)?;
     runtime.block_on(demo(args, output))
 }
 
@@ -44,7 +45,11 @@ async fn demo(args: DemoArgs, output: &Output) -> Result<(), CliError> {
     let options = NodeOptions::new(directory.path().join("data"), args.listen, true).with_dev_rates();
     let node = Node::start(options.clone()).await?;
     let mut story = Story::new(&node, *output)?;
-    story.say(&format!("a sequencer starts on {} with a new log in {}", node.url(), options.data().display()))?;
+    story.say(&format!(
+        "a sequencer starts on {} with a new log in {}",
+        node.url(),
+        options.data().display()
+    ))?;
     let (merchant, payer) = (keys::generate()?, keys::generate()?);
     let bought = story.buy(&merchant, &payer).await?;
     let declined = story.decline(&merchant).await?;
@@ -101,7 +106,12 @@ impl Story {
     fn log(&mut self) -> Result<(), CliError> {
         while let Some(record) = self.records.try_next()? {
             self.position = record.position.0;
-            self.output.note(&format!("{:>4}    {:<36} {}", record.position, record.event.name(), about(&record)));
+            self.output.note(&format!(
+                "{:>4}    {:<36} {}",
+                record.position,
+                record.event.name(),
+                about(&record)
+            ));
         }
         Ok(())
     }
@@ -119,7 +129,10 @@ impl Story {
         let mut page = Page::open(&self.client, id).await?;
         self.say("the merchant's page opens a message stream and waits")?;
         self.client.envelope(request.signed_message().envelope()).await?;
-        self.say(&format!("the merchant asks for $0.25, 2.5 % of it for a partner: intent {}", short(&id.to_string())))?;
+        self.say(&format!(
+            "the merchant asks for $0.25, 2.5 % of it for a partner: intent {}",
+            short(&id.to_string())
+        ))?;
 
         let seen = Seen::Code(*request.payload());
         let quiet = Output::new(true);
@@ -133,18 +146,26 @@ impl Story {
         for expected in ["requestToReceiveBill", "codeScanned", "intentSubmitted"] {
             let heard = page.next().await?;
             if heard != expected {
-                return Err(CliError::failed(format!("the merchant's page heard {heard} instead of {expected}")));
+                return Err(CliError::failed(format!(
+                    "the merchant's page heard {heard} instead of {expected}"
+                )));
             }
             self.say(&format!("the merchant's page hears {heard}"))?;
         }
         let status = self.status(id).await?;
-        self.say(&format!("the SDK's getStatus: exists, scanned {}, submitted {}", status.code_scanned, status.intent_submitted))?;
+        self.say(&format!(
+            "the SDK's getStatus: exists, scanned {}, submitted {}",
+            status.code_scanned, status.intent_submitted
+        ))?;
         if paid.intent.state != "confirmed" {
             let message = format!("the payment is {} after {PATIENCE:?}", paid.intent.state);
             return Err(CliError::new(Kind::Unreachable, message));
         }
         let left = self.client.account(&account).await?;
-        self.say(&format!("confirmed; the payer has {} quarks left, {} of them reserved", left.balance, left.reserved))?;
+        self.say(&format!(
+            "confirmed; the payer has {} quarks left, {} of them reserved",
+            left.balance, left.reserved
+        ))?;
         Ok(id.to_string())
     }
 
@@ -154,7 +175,9 @@ impl Story {
         self.client.envelope(request.signed_message().envelope()).await?;
         self.say(&format!("the merchant asks for $1.00: intent {}", short(&id.to_string())))?;
         let mut page = Page::open(&self.client, id).await?;
-        self.client.envelope(SignedMessage::client_rejected_payment(request.rendezvous_key()).envelope()).await?;
+        self.client
+            .envelope(SignedMessage::client_rejected_payment(request.rendezvous_key()).envelope())
+            .await?;
         page.next().await?;
         let heard = page.next().await?;
         self.say(&format!("the payer declines; the merchant's page hears {heard}"))?;
@@ -202,7 +225,12 @@ impl Page {
 fn kinds(frame: &[u8]) -> Vec<&'static str> {
     let Ok(Ok(body)) = envelope::decode_response(frame) else { return Vec::new() };
     let messages = OpenMessageStreamResponse::decode(body.as_slice()).map(|response| response.messages);
-    messages.unwrap_or_default().into_iter().filter_map(|message| message.kind).map(|kind| kind_name(&kind)).collect()
+    messages
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|message| message.kind)
+        .map(|kind| kind_name(&kind))
+        .collect()
 }
 
 fn kind_name(kind: &MessageKind) -> &'static str {
@@ -231,7 +259,9 @@ fn request(merchant: &SigningKey, hundredths: u64, fees: Option<&[Fee]>) -> Resu
 
 fn about(record: &Record) -> String {
     match &record.event {
-        Event::FundsDeposited { account, quarks, .. } => format!("{quarks} for {}", short(&account.to_string())),
+        Event::FundsDeposited { account, quarks, .. } => {
+            format!("{quarks} for {}", short(&account.to_string()))
+        }
         Event::RatesPublished { rates, .. } => format!("{} currencies", rates.len()),
         Event::IntentCreated { terms, .. } => format!("{} {}", terms.amount, terms.currency),
         Event::IntentSubmitted { payment, .. } => format!("by {}", short(&payment.payer.to_string())),

@@ -55,8 +55,12 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Pay(args) => pay::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Log(LogCommand::Dump { data, from }) => log::dump(&data, from, output),
-        Command::Log(LogCommand::Verify { data, skip_signatures }) => log::verify(&data, !skip_signatures, output),
-        Command::Account(AccountCommand::Show { account, server }) => account::show(&account, &server, output),
+        Command::Log(LogCommand::Verify { data, skip_signatures }) => {
+            log::verify(&data, !skip_signatures, output)
+        }
+        Command::Account(AccountCommand::Show { account, server }) => {
+            account::show(&account, &server, output)
+        }
         Command::Account(AccountCommand::Deposit { account, quarks, key, server }) => {
             account::deposit(&account, quarks, key, &server, output)
         }

@@ -88,14 +88,21 @@ impl Verified {
 
     pub(crate) fn text(&self) -> String {
         let Self { frames, records, signatures, chain, digest, .. } = self;
-        format!("ok: {records} records in {frames} frames, {signatures} signatures\n  chain  {chain}\n  digest {digest}")
+        format!(
+            "ok: {records} records in {frames} frames, {signatures} signatures\n  chain  {chain}\n  digest {digest}"
+        )
     }
 }
 
 /// A record for people.
 pub(crate) fn line(record: &Record) -> String {
     let intent = record.subject.map(|subject| format!("  {}", subject.intent)).unwrap_or_default();
-    format!("{:>6}  {}  {:<38}{intent}", record.position, document::time(record.recorded_at), record.event.name())
+    format!(
+        "{:>6}  {}  {:<38}{intent}",
+        record.position,
+        document::time(record.recorded_at),
+        record.event.name()
+    )
 }
 
 impl From<ReplayError> for CliError {

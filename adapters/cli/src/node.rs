@@ -144,8 +144,9 @@ struct Opened {
 
 fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let NodeOptions { data, .. } = options;
-    fs::create_dir_all(data)
-        .map_err(|error| CliError::misuse(format!("cannot make the directory {}: {error}", data.display())))?;
+    fs::create_dir_all(data).map_err(|error| {
+        CliError::misuse(format!("cannot make the directory {}: {error}", data.display()))
+    })?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));

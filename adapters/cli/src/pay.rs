@@ -111,8 +111,9 @@ async fn quoted(
     node: &document::Node,
 ) -> Result<(Payment, Vec<u8>), CliError> {
     let quote = client.quote(id, payer.to_string()).await?;
-    let payload =
-        BASE64.decode(quote.payload.as_bytes()).map_err(|_| CliError::failed("the quote's payload is not base64"))?;
+    let payload = BASE64
+        .decode(quote.payload.as_bytes())
+        .map_err(|_| CliError::failed("the quote's payload is not base64"))?;
     // What is signed is what was read: the bytes, not the figures beside them.
     let payment = Payment::from_bytes(&payload).map_err(CliError::failed)?;
     if payment.node.to_string() != node.node {
@@ -163,9 +164,12 @@ impl Seen {
             Self::Id(_) => return Ok(None),
             Self::Secret(_, nonce) => *nonce,
             Self::Code(payload) => match ScanCode::decode(payload).map_err(CliError::misuse)? {
-                ScanCode::PaymentRequest { nonce, .. } | ScanCode::PaymentRequestWithFees { nonce, .. } => nonce,
+                ScanCode::PaymentRequest { nonce, .. } | ScanCode::PaymentRequestWithFees { nonce, .. } => {
+                    nonce
+                }
                 other => {
-                    let message = format!("the code is not a request for a payment but of kind {}", other.kind());
+                    let message =
+                        format!("the code is not a request for a payment but of kind {}", other.kind());
                     return Err(CliError::misuse(message));
                 }
             },
@@ -198,9 +202,8 @@ pub(crate) fn parse(text: &str, client_secret: Option<&str>) -> Result<Seen, Cli
     if let Some(payload) = payload(text)? {
         return Ok(Seen::Code(payload));
     }
-    let id: IntentId = text.parse().map_err(|error| {
-        CliError::misuse(format!("{error}; a code is 40 or 70 hex digits"))
-    })?;
+    let id: IntentId =
+        text.parse().map_err(|error| CliError::misuse(format!("{error}; a code is 40 or 70 hex digits")))?;
     match client_secret {
         None => Ok(Seen::Id(id)),
         Some(secret) => Ok(Seen::Secret(id, Nonce::from_client_secret(secret).map_err(CliError::misuse)?)),

@@ -14,7 +14,8 @@ const WATCH: Duration = Duration::from_millis(250);
 pub(crate) fn run(args: ServeArgs, output: &Output) -> Result<(), CliError> {
     log_to_stderr();
     let options = config::load(args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::failed)?;
     runtime.block_on(serve(options, output))
 }
 
@@ -27,7 +28,11 @@ async fn serve(options: NodeOptions, output: &Output) -> Result<(), CliError> {
     let url = node.url();
     output.result(&serde_json::json!({ "listening": url }), || {
         let engine = node.engine();
-        format!("listening on {url}\n  data {data}\n  node {}\n  log  at position {}", engine.node(), engine.durable())
+        format!(
+            "listening on {url}\n  data {data}\n  node {}\n  log  at position {}",
+            engine.node(),
+            engine.durable()
+        )
     });
     let ended = until_told(&node).await;
     let stopped = node.stop().await;

@@ -35,9 +35,15 @@ pub(crate) fn text(intent: &document::Intent) -> String {
         lines.push(format!("  because   {reason}"));
     }
     if let Some(payment) = &intent.payment {
-        lines.push(format!("  paid by   {}: {} quarks at {} per kin", payment.payer, payment.quarks, payment.rate));
+        lines.push(format!(
+            "  paid by   {}: {} quarks at {} per kin",
+            payment.payer, payment.quarks, payment.rate
+        ));
         for transfer in &payment.transfers {
-            lines.push(format!("            {} quarks to {} ({})", transfer.quarks, transfer.destination, transfer.purpose));
+            lines.push(format!(
+                "            {} quarks to {} ({})",
+                transfer.quarks, transfer.destination, transfer.purpose
+            ));
         }
     }
     lines.push(format!("  position  {position}, revision {revision}"));

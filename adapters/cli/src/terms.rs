@@ -23,7 +23,9 @@ use crate::error::{CliError, Kind as Blame};
 /// The signature is not the rendezvous key's, or covers other terms than those shown.
 pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<Terms, CliError> {
     let authorization = &intent.authorization;
-    let signed = BASE64.decode(authorization.signed.as_bytes()).map_err(|_| forged("its signed bytes are not base64"))?;
+    let signed = BASE64
+        .decode(authorization.signed.as_bytes())
+        .map_err(|_| forged("its signed bytes are not base64"))?;
     let signature: Signature =
         authorization.signature.parse().map_err(|error| forged(&format!("its signature: {error}")))?;
     if !is_signed_by(&id.0, &signed, &signature) {
@@ -44,9 +46,15 @@ pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<T
 ///
 /// # Errors
 /// It pays somebody else, another amount, or another intent.
-pub(crate) fn check_quote(payment: &Payment, id: &IntentId, payer: AccountId, terms: &Terms) -> Result<(), CliError> {
+pub(crate) fn check_quote(
+    payment: &Payment,
+    id: &IntentId,
+    payer: AccountId,
+    terms: &Terms,
+) -> Result<(), CliError> {
     let wrong = |what: &str| {
-        let message = format!("the sequencer's quote is not what the merchant asked for: {what}. Nothing was signed");
+        let message =
+            format!("the sequencer's quote is not what the merchant asked for: {what}. Nothing was signed");
         Err(CliError::new(Blame::Refused, message))
     };
     if (payment.intent, payment.payer) != (*id, payer) {
@@ -106,5 +114,6 @@ fn from_bill(bill: &RequestToReceiveBill) -> Option<Terms> {
 
 fn forged(why: &str) -> CliError {
     let message = format!("the terms cannot be trusted: {why}. Nothing was signed");
-    CliError::new(Blame::Refused, message).hint("ask the merchant; the sequencer, or somebody between, altered them")
+    CliError::new(Blame::Refused, message)
+        .hint("ask the merchant; the sequencer, or somebody between, altered them")
 }

@@ -134,7 +134,7 @@ fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match ask() {
             Err(Error::Rejected(Rejection { code, .. })) if code.class() == Class::Transient => {
-                thread::sleep(RETRY)
+                thread::sleep(RETRY);
             }
             answer => return answer,
         }

@@ -8,7 +8,7 @@ use crate::event::{Event, Record, Subject};
 use crate::evolve::IllegalTransition;
 use crate::ids::{CausationId, IntentId, Position, Timestamp};
 use crate::rejection::Rejection;
-use crate::state::{State, Status};
+use crate::state::{Intent, State, Status};
 
 /// The state of a node and the rules that move it.
 ///
@@ -109,7 +109,7 @@ impl Core {
         for event in decision.events {
             self.record(now, causation, decision.intent, event, records)?;
         }
-        let status = decision.intent.and_then(|id| self.state.intent(&id)).map(|intent| intent.status());
+        let status = decision.intent.and_then(|id| self.state.intent(&id)).map(Intent::status);
         Ok(match decision.verdict {
             Verdict::Done => Ok(Accepted { position: self.state.position(), repeated: false, status }),
             Verdict::Repeated(position) => Ok(Accepted { position, repeated: true, status }),

@@ -8,6 +8,7 @@ mod record;
 use data_encoding::BASE64;
 use quittance_core::event::{Authorization, SignatureRule, SignedForm};
 use quittance_core::ids::{IntentId, Timestamp};
+use quittance_core::money::Quarks;
 use quittance_core::payment;
 use quittance_core::state::{self, Phase, TransactionState};
 use quittance_core::terms;
@@ -318,7 +319,7 @@ impl Quote {
 }
 
 fn total(payment: &payment::Payment) -> u64 {
-    payment.total().map_or(u64::MAX, |total| total.get())
+    payment.total().map_or(u64::MAX, Quarks::get)
 }
 
 impl From<&terms::Terms> for Terms {

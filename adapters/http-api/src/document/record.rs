@@ -26,7 +26,9 @@ pub fn record(record: &Record) -> Value {
 
 fn data(event: &Event) -> Value {
     match event {
-        Event::NodeInitialized { node, policy: p } => json!({ "node": node.to_string(), "policy": policy(p) }),
+        Event::NodeInitialized { node, policy: p } => {
+            json!({ "node": node.to_string(), "policy": policy(p) })
+        }
         Event::PolicySet { policy: p } => json!({ "policy": policy(p) }),
         Event::RatesPublished { source, rates } => {
             let rates: serde_json::Map<_, _> =

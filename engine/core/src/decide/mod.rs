@@ -44,10 +44,10 @@ pub enum Verdict {
 /// A pure function of its arguments.
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decision, Rejection> {
     match command {
-        Command::Initialize { node, policy } => return node::initialize(state, *node, policy),
+        Command::Initialize { node, policy } => node::initialize(state, *node, policy),
         _ if state.node().is_none() => {
             let expected = "a log that begins with node.initialized";
-            return Err(Rejection::new(RejectionCode::NodeNotInitialized, "", expected, "an empty log"));
+            Err(Rejection::new(RejectionCode::NodeNotInitialized, "", expected, "an empty log"))
         }
         Command::SetPolicy { policy } => Ok(node::set_policy(state, policy)),
         Command::PublishRates { source, rates } => node::publish_rates(state, source, rates),
