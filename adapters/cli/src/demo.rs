@@ -138,7 +138,9 @@ impl Story {
         let quiet = Output::new(true);
         let poor = keys::generate()?;
         match pay::pay(&self.client, &seen, &poor, PATIENCE, &quiet).await {
-            Err(refused) => self.say(&format!("somebody without funds tries to pay: {refused}"))?,
+            Err(refused) => {
+                self.say(&format!("somebody without funds tries to pay: {}", refused.message()))?
+            }
             Ok(_) => return Err(CliError::failed("somebody paid without funds; this is a bug")),
         }
         let paid = pay::pay(&self.client, &seen, payer, PATIENCE, &quiet).await?;

@@ -91,7 +91,7 @@ impl Node {
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         protocol.destinations = match options.dev {
             true => Destinations::Any,
-            false => Destinations::Known { accounts: options.accounts.iter().copied().collect() },
+            false => Destinations::Known(Arc::new(options.accounts.iter().copied().collect())),
         };
         let native = quittance_http_api::Options { dev: options.dev };
         let routes = code_api::router(engine.handle(), protocol)

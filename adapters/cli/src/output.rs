@@ -17,10 +17,6 @@ impl Output {
         Self { json }
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// A result: one line of JSON, or the text.
     pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) {
         let line = if self.json { json.to_string() } else { text() };
