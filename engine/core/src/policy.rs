@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::ids::AccountId;
 use crate::money::{BasisPoints, NativeAmount, Quarks};
+use crate::rejection::{Rejection, RejectionCode};
 
 /// What a node charges and allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,31 @@ pub struct Policy {
     pub max_refusals: u8,
 }
 
+/// The longest time a policy can name: 100 years.
+const MAX_DURATION: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 impl Policy {
+    /// Whether the log can hold this policy exactly.
+    ///
+    /// # Errors
+    /// A duration is over 100 years or not a whole number of microseconds: a replay would know another policy.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let durations = [
+            ("intent_lifetime", self.intent_lifetime),
+            ("max_intent_lifetime", self.max_intent_lifetime),
+            ("quote_lifetime", self.quote_lifetime),
+            ("rate_window", self.rate_window),
+        ];
+        for (field, duration) in durations {
+            if duration > MAX_DURATION || duration.subsec_nanos() % 1_000 != 0 {
+                let expected = "whole microseconds, at most 100 years";
+                let got = alloc::format!("{duration:?}");
+                return Err(Rejection::new(RejectionCode::PolicyOutOfRange, field, expected, got));
+            }
+        }
+        Ok(())
+    }
+
     /// The protocol's figures, with the service fee going to `fee_account`.
     #[must_use]
     pub fn standard(fee_account: AccountId) -> Self {

@@ -212,6 +212,9 @@ codes! {
     RateOfKinMustBeOne = 111, "rate_of_kin_must_be_one", Final;
     /// More rates, or a longer name of their source, than a table can hold.
     RatesTooMany = 112, "rates_too_many", Final;
+
+    /// A policy that the log could not hold exactly.
+    PolicyOutOfRange = 120, "policy_out_of_range", Final;
 }
 
 impl RejectionCode {

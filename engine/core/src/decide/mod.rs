@@ -49,7 +49,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decisi
             let expected = "a log that begins with node.initialized";
             Err(Rejection::new(RejectionCode::NodeNotInitialized, "", expected, "an empty log"))
         }
-        Command::SetPolicy { policy } => Ok(node::set_policy(state, policy)),
+        Command::SetPolicy { policy } => node::set_policy(state, policy),
         Command::PublishRates { source, rates } => node::publish_rates(state, source, rates),
         Command::Deposit { key, account, quarks } => node::deposit(state, *key, *account, *quarks),
         Command::Create(create) => intent::create(state, create.get(), now),

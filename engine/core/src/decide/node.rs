@@ -18,14 +18,16 @@ pub(super) fn initialize(state: &State, node: NodeId, policy: &Policy) -> Result
         let code = RejectionCode::NodeAlreadyInitialized;
         return Err(Rejection::new(code, "node", ("an empty log, not that of", known), node));
     }
+    policy.check()?;
     Ok(Decision::new(None, vec![Event::NodeInitialized { node, policy: policy.clone() }]))
 }
 
-pub(super) fn set_policy(state: &State, policy: &Policy) -> Decision {
+pub(super) fn set_policy(state: &State, policy: &Policy) -> Result<Decision, Rejection> {
+    policy.check()?;
     if state.policy() == policy {
-        return Decision::repeated(None, state.position());
+        return Ok(Decision::repeated(None, state.position()));
     }
-    Decision::new(None, vec![Event::PolicySet { policy: policy.clone() }])
+    Ok(Decision::new(None, vec![Event::PolicySet { policy: policy.clone() }]))
 }
 
 pub(super) fn publish_rates(
