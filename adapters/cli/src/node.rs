@@ -95,7 +95,8 @@ impl Node {
         };
         let native = quittance_http_api::Options { dev: options.dev };
         let routes = code_api::router(engine.handle(), protocol)
-            .merge(quittance_http_api::router(engine.handle(), native));
+            .merge(quittance_http_api::router(engine.handle(), native))
+            .fallback(quittance_http_api::not_found);
         let stop = shutdown.clone().cancelled_owned();
         let server = tokio::spawn(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future());
         Ok(Self { engine, rail, server, address, shutdown })

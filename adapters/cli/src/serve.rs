@@ -1,5 +1,6 @@
 //! `quittance serve`.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::args::ServeArgs;
@@ -79,7 +80,9 @@ async fn stop_signal() -> std::io::Result<()> {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUITTANCE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::stderr().is_terminal();
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
     // Somebody who embeds the command may have installed one; theirs stays.
     let _ = subscriber.try_init();
 }

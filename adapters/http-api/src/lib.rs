@@ -50,3 +50,9 @@ pub fn router(engine: Handle, options: Options) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Api { engine, options })
 }
+
+/// The answer to a path that nothing serves.
+pub async fn not_found(uri: axum::http::Uri) -> axum::response::Response {
+    use axum::response::IntoResponse;
+    problem::Problem::not_found(uri.path()).into_response()
+}

@@ -27,6 +27,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "operation_forbidden", "", expected.into(), got.into())
     }
 
+    /// Nothing is served there.
+    pub(crate) fn not_found(path: &str) -> Self {
+        let got = path.chars().take(128).collect();
+        let expected = "a path of the API, such as /v1/intents/{id}".into();
+        Self::new(StatusCode::NOT_FOUND, "path_not_found", "path", expected, got)
+    }
+
     fn new(status: StatusCode, code: &str, field: &str, expected: String, got: String) -> Self {
         let mut message = code.replace('_', " ");
         for (lead, part) in [(": ", field), (": expected ", &expected), (", got ", &got)] {
