@@ -114,9 +114,11 @@ impl Rate {
         let numerator = u128::from(amount.hundredths())
             .checked_mul(10u128.checked_pow(u32::from(self.scale))?)?
             .checked_mul(u128::from(QUARKS_PER_KIN / 100))?;
+        // A numerator of 2^128 or more is refused above, and rightly: over a divisor below 2^64 it cannot fit.
         let divisor = u128::from(self.mantissa);
-        let rounded = (numerator.checked_mul(2)?.checked_add(divisor)?) / (divisor * 2);
-        u64::try_from(rounded).ok().map(Quarks::new)
+        let (whole, rest) = (numerator / divisor, numerator % divisor);
+        let up = u128::from(rest >= divisor - rest);
+        u64::try_from(whole + up).ok().map(Quarks::new)
     }
 }
 
@@ -173,12 +175,14 @@ mod tests {
     #[test]
     fn the_payer_pays_the_nearest_quark_of_what_was_asked() {
         for (hundredths, rate, quarks) in [
-            (250_000, "1", Some(250_000_000)),           // 2500 kin
-            (25, "0.00002", Some(1_250_000_000)),        // $0.25 at $0.00002 a kin: 12 500 kin
-            (1, "0.00000893", Some(111_982_083)),        // 1119.8208...: the .28 falls
-            (1, "3", Some(333)),                         // 333.3
-            (1, "2000", Some(1)),                        // exactly half a quark: up
-            (1, "2001", Some(0)),                        // just below half: nothing, which a quote refuses
+            (250_000, "1", Some(250_000_000)),    // 2500 kin
+            (25, "0.00002", Some(1_250_000_000)), // $0.25 at $0.00002 a kin: 12 500 kin
+            (1, "0.00000893", Some(111_982_083)), // 1119.8208...: the .28 falls
+            (1, "3", Some(333)),                  // 333.3
+            (1, "2000", Some(1)),                 // exactly half a quark: up
+            (1, "2001", Some(0)),                 // just below half: nothing, which a quote refuses
+            // Half of 2^128 on the way, and still fewer than 2^64 quarks: counted, not refused.
+            (200_000_000, "0.000000018446744073709551615", Some(10_842_021_724_855_044_341)),
             (NativeAmount::MAX.hundredths(), "1", None), // more than 2^64 quarks: refused, never wrapped
         ] {
             let amount = NativeAmount::from_hundredths(hundredths).unwrap();
