@@ -66,11 +66,12 @@ impl Prices {
             let expected = "an amount worth 1 to 2^64 - 1 quarks";
             Rejection::new(RejectionCode::AmountOutOfRange, "amount", expected, terms.amount)
         };
-        let service_fee = match policy.service_fee {
-            None => Quarks::ZERO,
-            Some(fee) => rate(Currency::USD)?.quarks(fee).ok_or_else(out_of_range)?,
-        };
+        let service_fee = policy.service_fee.map(|fee| Ok((fee, rate(Currency::USD)?))).transpose()?;
         let rate = rate(terms.currency)?;
+        let service_fee = match service_fee {
+            None => Quarks::ZERO,
+            Some((fee, dollar)) => dollar.quarks(fee).ok_or_else(out_of_range)?,
+        };
         let total =
             rate.quarks(terms.amount).filter(|total| *total > Quarks::ZERO).ok_or_else(out_of_range)?;
         Ok(Self { rate, total, service_fee })

@@ -122,8 +122,6 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The signature does not verify under ed25519 `verify_strict`.
-    SignatureInvalid = 10, "signature_invalid", Final;
     /// The signed bytes are longer than anything a client has reason to sign.
     SignedBytesTooLong = 11, "signed_bytes_too_long", Final;
     /// The signed payment is not in the one canonical encoding of its version.
@@ -132,6 +130,8 @@ codes! {
     PayloadIntentMismatch = 13, "payload_intent_mismatch", Final;
     /// The payment names another payer than the request does.
     PayloadPayerMismatch = 14, "payload_payer_mismatch", Final;
+    /// The signature does not verify under ed25519 `verify_strict`. Last of these, since it costs most to find out.
+    SignatureInvalid = 15, "signature_invalid", Final;
 
     /// The queue in front of the sequencer is full.
     NodeOverloaded = 20, "node_overloaded", Transient;

@@ -52,6 +52,9 @@ impl Terms {
                 let expected = "another account than the destination";
                 return Err(Rejection::new(FeeIsForDestination, field(), expected, fee.destination));
             }
+        }
+        for (i, fee) in self.fees.iter().enumerate() {
+            let field = || alloc::format!("fees[{i}].destination");
             if self.fees.iter().take(i).any(|earlier| earlier.destination == fee.destination) {
                 let expected = "each account once";
                 return Err(Rejection::new(FeeDestinationRepeated, field(), expected, fee.destination));

@@ -37,7 +37,8 @@ fn deadline(state: &State, terms: &Terms, now: Timestamp) -> Result<Timestamp, R
     let Some(asked) = terms.expires_at else {
         return Ok(now.saturating_add(policy.intent_lifetime));
     };
-    if asked < now {
+    // Zero is how the signed bytes say "none": a deadline in the first microsecond of 1970 could not be told from it.
+    if asked < now || asked == Timestamp::default() {
         let code = RejectionCode::ExpiryInThePast;
         return Err(Rejection::new(code, "expires_at", ("no earlier than", now.0), asked.0));
     }

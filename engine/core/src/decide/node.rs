@@ -70,6 +70,10 @@ pub(super) fn deposit(
     account: AccountId,
     quarks: Quarks,
 ) -> Result<Decision, Rejection> {
+    if quarks == Quarks::ZERO {
+        let code = RejectionCode::QuarksMustNotBeZero;
+        return Err(Rejection::new(code, "quarks", "more than zero", quarks));
+    }
     if let Some(original) = state.deposit(&key) {
         let code = RejectionCode::DepositMismatch;
         if original.account != account {
@@ -79,10 +83,6 @@ pub(super) fn deposit(
             return Err(Rejection::new(code, "quarks", alloc::format!("{}", original.quarks), quarks));
         }
         return Ok(Decision::repeated(None, original.position));
-    }
-    if quarks == Quarks::ZERO {
-        let code = RejectionCode::QuarksMustNotBeZero;
-        return Err(Rejection::new(code, "quarks", "more than zero", quarks));
     }
     let deposited = state.ledger().deposited();
     if deposited.checked_add(quarks).is_none() {

@@ -1,0 +1,6 @@
+//! What the core promises, checked from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod lifecycle;
+mod rejections;
+mod support;
