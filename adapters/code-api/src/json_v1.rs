@@ -170,6 +170,10 @@ pub fn error_body(text: &str) -> String {
 type Parts = (PublicKey, SignatureBytes, Vec<u8>, Option<String>);
 
 fn parse_body(body: &[u8]) -> Result<Parts, BadRequest> {
+    // A struct can be read from a list as well, which no SDK sends and the reference refuses.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(BadRequest::Json("expected an object, got an array".to_owned()));
+    }
     let body: Body = serde_json::from_slice(body).map_err(|error| BadRequest::Json(error.to_string()))?;
     let intent = body.intent.unwrap_or_default().parse().map_err(|_| BadRequest::Intent)?;
     let signature = base58_exact(&body.signature.unwrap_or_default()).map_err(|_| BadRequest::Signature)?;

@@ -140,3 +140,72 @@ fn timestamp(at: Timestamp) -> prost_types::Timestamp {
         nanos: i32::try_from(at.0 % 1_000_000 * 1_000).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quittance_core::event::{SignatureRule, Subject};
+    use quittance_core::ids::{AccountId, CausationId, Revision, Signature};
+    use quittance_core::money::NativeAmount;
+
+    fn letter(event: Event) -> Option<messaging::Message> {
+        let intent = IntentId([5; 32]);
+        let subject = Subject { intent, revision: Revision(0), previous: Position::START };
+        let record = Record {
+            position: Position(9),
+            recorded_at: Timestamp(1_700_000_000_000_005),
+            causation: CausationId(1),
+            subject: Some(subject),
+            event,
+        };
+        let (to, letter) = Letter::of(&record)?;
+        assert_eq!((to, letter.position, letter.id), (intent, Position(9), message_id(intent, Position(9))));
+        let message = messaging::Message::decode(letter.bytes.as_slice()).expect("a message");
+        assert_eq!(message.id.as_ref().map(|id| id.value.as_slice()), Some(&letter.id[..]));
+        assert_eq!(message.send_message_request_signature, None, "no signature covers these words");
+        Some(message)
+    }
+
+    #[test]
+    fn a_page_follows_an_intent_that_came_in_through_the_engines_own_api() {
+        let authorization = Authorization {
+            form: SignedForm::Native,
+            rule: SignatureRule::Ed25519VerifyStrict,
+            signed: b"quittance.terms".to_vec(),
+            signature: Signature([1; 64]),
+        };
+        let created = |currency: &str| Event::IntentCreated {
+            terms: Terms {
+                destination: AccountId([6; 32]),
+                currency: currency.parse().expect("a currency"),
+                amount: NativeAmount::from_hundredths(25).expect("an amount"),
+                fees: Vec::new(),
+                expires_at: None,
+            },
+            authorization: authorization.clone(),
+            expires_at: Timestamp(1),
+        };
+        let canceled = |by| Event::IntentCanceled { by, authorization: authorization.clone() };
+        let kind = |event| letter(event).and_then(|message| message.kind);
+        assert!(matches!(kind(created("usd")), Some(Kind::RequestToReceiveBill(_))));
+        assert_eq!(kind(created("xyz")), None, "the protocol has no such currency");
+        let scanned = Event::CodeScanned { authorization: authorization.clone() };
+        let timestamp = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 5_000 });
+        assert_eq!(kind(scanned), Some(Kind::CodeScanned(messaging::CodeScanned { timestamp })));
+        let intent_id = Some(PublicKey([5; 32]).into());
+        let rejected = messaging::ClientRejectedPayment { intent_id };
+        assert_eq!(kind(canceled(CanceledBy::Payer)), Some(Kind::ClientRejectedPayment(rejected)));
+        assert_eq!(kind(canceled(CanceledBy::Merchant)), None);
+        assert_eq!(kind(Event::IntentConfirmed), None);
+    }
+
+    #[test]
+    fn every_message_has_an_id_of_its_own() {
+        let ids =
+            [(1, 1), (1, 2), (2, 1)].map(|(intent, at)| message_id(IntentId([intent; 32]), Position(at)));
+        assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
+        // Frozen: what a client has acknowledged must have the same name in the next version.
+        let frozen = [87, 105, 163, 119, 196, 128, 131, 254, 175, 187, 162, 43, 66, 185, 197, 247];
+        assert_eq!(ids[0], frozen);
+    }
+}

@@ -1,4 +1,6 @@
-//! How the recorded cases are read, and the SDK calls they stand for are made.
+//! The SDK calls that the recorded cases stand for.
+
+mod recorded;
 
 use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::number::Rounding;
@@ -7,22 +9,7 @@ use quittance_code_api::request::{
 };
 use serde_json::Value;
 
-/// One of the recorded files.
-pub(crate) fn recorded(file: &str) -> Value {
-    let path = format!("{}/../../tests/data/protocol/{file}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-pub(crate) fn text<'a>(case: &'a Value, key: &str) -> &'a str {
-    case[key].as_str().unwrap_or_else(|| panic!("expected a text under {key} in {case}"))
-}
-
-pub(crate) fn hex(case: &Value, key: &str) -> Vec<u8> {
-    data_encoding::HEXLOWER
-        .decode(text(case, key).as_bytes())
-        .unwrap_or_else(|error| panic!("{key}: {error}"))
-}
+pub(crate) use recorded::{hex, recorded, text};
 
 pub(crate) fn bytes<const N: usize>(case: &Value, key: &str) -> [u8; N] {
     hex(case, key).try_into().unwrap_or_else(|_| panic!("expected {N} bytes under {key}"))

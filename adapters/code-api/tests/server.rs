@@ -1,0 +1,20 @@
+//! The router as its clients see it: over a real port, in front of a real engine.
+
+#[path = "server/captures.rs"]
+mod captures;
+#[path = "server/life.rs"]
+mod life;
+#[path = "server/messages.rs"]
+mod messages;
+#[path = "server/node.rs"]
+mod node;
+#[path = "common/recorded.rs"]
+mod recorded;
+#[path = "server/refusals.rs"]
+mod refusals;
+#[path = "server/retries.rs"]
+mod retries;
+#[path = "server/sockets.rs"]
+mod sockets;
+#[path = "server/streams.rs"]
+mod streams;

@@ -1,0 +1,126 @@
+//! What the official clients put on the wire, posted as it is: each gets the answer its client knows what to do with.
+
+use prost::Message as _;
+use quittance_code_api::envelope::{self, Method};
+use quittance_code_api::proto::code::messaging::v1 as messaging;
+use quittance_code_api::proto::code::micropayment::v1 as micropayment;
+use serde_json::Value;
+
+use crate::node::Node;
+use crate::recorded::{hex, recorded, text};
+
+/// Calls this node does not answer, with what it says instead; and the requests that need domain verification.
+fn refusal(method: Method, body: &[u8]) -> Option<(u16, &'static str)> {
+    use messaging::message::Kind;
+    match method {
+        Method::RegisterWebhook => {
+            Some((501, "[unimplemented] MicroPayment.registerWebhook is not available on this node"))
+        }
+        Method::GetLoginForThirdPartyApp => {
+            Some((501, "[unimplemented] Identity.getLoginForThirdPartyApp is not available on this node"))
+        }
+        Method::GetTokenAccountInfos => {
+            Some((501, "[unimplemented] Account.getTokenAccountInfos is not available on this node"))
+        }
+        Method::GetAllRates => {
+            Some((501, "[unimplemented] Currency.getAllRates is not available on this node"))
+        }
+        Method::SendMessage => {
+            let request = messaging::SendMessageRequest::decode(body).expect("a request");
+            match request.message.and_then(|message| message.kind) {
+                Some(Kind::RequestToLogin(_)) => {
+                    Some((501, "[unimplemented] message.kind request_to_login is not available on this node"))
+                }
+                Some(Kind::RequestToReceiveBill(request)) if request.domain.is_some() => {
+                    Some((501, "[unimplemented] domain verification is not available on this node"))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_call_gets_an_answer_its_client_understands() {
+    let captures = recorded("captures.json");
+    let (mut http, mut json, mut frames) = (0, 0, 0);
+    for capture in captures["captures"].as_array().expect("a list of captures") {
+        // A node of its own, since several recordings use the same intent.
+        let node = Node::start().await;
+        for request in capture["requests"].as_array().expect("a list of requests") {
+            println!("{}", text(capture, "name"));
+            let path = text(request, "path");
+            match (text(request, "transport"), request.get("envelope")) {
+                ("ws", _) => frames += socket(&node, path, request).await,
+                (_, Some(_)) => {
+                    let body = hex(request, "body_hex");
+                    let answer = node.http("POST", path, &body).await;
+                    let call = envelope::decode_request(&body).expect("a call");
+                    check(&call.method, &call.body, answer.status, answer.envelope());
+                    http += 1;
+                }
+                (_, None) => {
+                    json_call(&node, path, request).await;
+                    json += 1;
+                }
+            }
+        }
+    }
+    assert!(http > 40 && json >= 6 && frames >= 7, "{http} {json} {frames}");
+}
+
+fn check(method: &Method, body: &[u8], status: u16, answer: Result<Vec<u8>, String>) {
+    if let Some((want, text)) = refusal(*method, body) {
+        assert_eq!((status, answer), (want, Err(text.to_owned())));
+        return;
+    }
+    let answer = answer.expect("an answer");
+    assert_eq!(status, 200);
+    match method {
+        Method::SendMessage => {
+            let response = messaging::SendMessageResponse::decode(answer.as_slice()).expect("a response");
+            assert_eq!((response.result, response.message_id.map(|id| id.value.len())), (0, Some(16)));
+        }
+        Method::GetStatus => {
+            micropayment::GetStatusResponse::decode(answer.as_slice()).expect("a status");
+        }
+        Method::OpenMessageStream => {
+            let response = messaging::OpenMessageStreamResponse::decode(answer.as_slice());
+            assert_eq!(response.expect("a response").messages.len(), 1);
+        }
+        other => panic!("{other:?} is neither answered nor refused here"),
+    }
+}
+
+/// A socket of a recording. The stream of the view's sequence comes first there and is silent until its request is stored
+/// by a later one; here it is opened behind a request of its own.
+async fn socket(node: &Node, path: &str, request: &Value) -> usize {
+    let mut socket = node.socket(path).await;
+    let frames = request["frames"].as_array().expect("a list of frames");
+    for frame in frames {
+        let bytes = hex(frame, "payload_hex");
+        let call = envelope::decode_request(&bytes).expect("a call");
+        socket.send(bytes).await;
+        if call.method == Method::OpenMessageStream {
+            let created = recorded("captures.json")["captures"][0]["requests"][0].clone();
+            assert_eq!(node.http("POST", "/v1/api/", &hex(&created, "body_hex")).await.status, 200);
+        }
+        let answer = socket.next().await.expect("a frame");
+        check(&call.method, &call.body, if answer.is_ok() { 200 } else { 501 }, answer);
+    }
+    frames.len()
+}
+
+async fn json_call(node: &Node, path: &str, request: &Value) {
+    let method = text(request, "method");
+    let body = if method == "POST" { hex(request, "body_hex") } else { Vec::new() };
+    let answer = node.http(method, path, &body).await;
+    let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let want = match (method, sent["webhook"].is_string()) {
+        ("POST", true) => (400, r#"{"error":"webhooks are not available on this node","success":false}"#),
+        ("POST", false) => (200, r#"{"success":true}"#),
+        _ => (200, r#"{"status":"PENDING","success":true}"#),
+    };
+    assert_eq!((answer.status, answer.text().as_str()), want);
+}

@@ -1,0 +1,87 @@
+//! WebSockets whose clients break the rules, or are too many.
+
+use prost::Message as _;
+use quittance_code_api::call;
+use quittance_code_api::envelope::{self, MAX_ENVELOPE_LEN, Method};
+use quittance_code_api::key::PublicKey;
+
+use crate::node::{Node, kin};
+
+#[tokio::test]
+async fn a_socket_is_told_what_was_wrong_and_closed() {
+    let node = Node::start().await;
+    let request = kin("order-1");
+    let status =
+        envelope::encode_request(Method::GetStatus, call::get_status(request.intent_id()).encode_to_vec());
+    for frame in [&status[..status.len() - 1], &status[..5], b"\xff"] {
+        let mut socket = node.socket("/").await;
+        socket.send(frame.to_vec()).await;
+        assert!(socket.refusal().await.starts_with("undecodable envelope: "));
+    }
+    let mut socket = node.socket("/v1/api").await;
+    socket.send(Vec::new()).await;
+    assert_eq!(socket.refusal().await, "Invalid service name: ");
+
+    let mut socket = node.socket("/v1/api/").await;
+    futures_util::SinkExt::send(&mut socket.0, "hello".into()).await.expect("a text frame");
+    assert_eq!(socket.refusal().await, "[invalid_argument] expected a binary frame, got a text frame");
+
+    let mut socket = node.socket("/").await;
+    socket.send(vec![0; MAX_ENVELOPE_LEN + 1]).await;
+    assert!(socket.refusal().await.starts_with("[invalid_argument] undecodable frame: "));
+
+    let mut socket = node.socket("/").await;
+    for _ in 0..2 {
+        socket.send(status.clone()).await;
+        assert!(socket.next().await.expect("a frame").is_ok());
+    }
+    socket.send(request.signed_message().envelope()).await;
+    assert_eq!(socket.refusal().await, "[invalid_argument] Unexpected service name: Messaging");
+
+    let mut socket = node.socket("/").await;
+    let open = call::open_message_stream_unsigned(request.intent_id()).encode_to_vec();
+    socket.call(Method::OpenMessageStream, open.clone()).await;
+    socket.call(Method::PollMessages, call::poll_messages(request.rendezvous_key()).encode_to_vec()).await;
+    assert_eq!(socket.refusal().await, "[invalid_argument] Unexpected method name: pollMessages");
+
+    let mut socket = node.socket("/").await;
+    socket.call(Method::OpenMessageStream, open.clone()).await;
+    socket.call(Method::OpenMessageStream, open).await;
+    assert!(socket.refusal().await.starts_with("[invalid_argument] this call takes one request"));
+
+    // A failed call leaves the socket to its client, which closes it.
+    let mut socket = node.socket("/").await;
+    socket.call(Method::GetStatus, Vec::new()).await;
+    let want = "[invalid_argument] invalid GetStatusRequest.IntentId: value is required";
+    assert_eq!(socket.next().await, Some(Err(want.to_owned())));
+    assert_eq!(node.position().0, 1);
+}
+
+#[tokio::test]
+async fn a_socket_too_many_is_refused_and_a_closed_one_makes_room() {
+    let node = Node::with(|options| options.max_sockets = 1).await;
+    let first = node.socket("/").await;
+    let head = "GET / HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    let once = head.replace("Connection: Upgrade", "Connection: Upgrade, close");
+    let answer = node.raw(&once, b"").await;
+    let text = "[unavailable] too many open sockets; try again in a moment";
+    assert_eq!((answer.status, answer.envelope()), (503, Err(text.to_owned())));
+    assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
+    let open = call::open_message_stream_unsigned(PublicKey([4; 32])).encode_to_vec();
+    assert_eq!(
+        node.call(Method::OpenMessageStream, open).await.0,
+        503,
+        "a waiting request takes a place too"
+    );
+    drop(first);
+    // The server notices when it notices.
+    for _ in 0..400 {
+        let stream = tokio::net::TcpStream::connect(node.address).await.expect("a connection");
+        if tokio_tungstenite::client_async(format!("ws://{}/", node.address), stream).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the place of a closed socket is never given back");
+}
