@@ -1,1 +1,24 @@
-//! Helpers that tests share.
+//! What the end-to-end tests share: a node as a process, its command line, a plain HTTP client, a merchant and a payer, and
+//! the official SDKs behind one line-by-line protocol.
+//!
+//! Everything here panics with what went wrong: a test that cannot set its stage has failed.
+
+pub mod driver;
+pub mod http;
+pub mod people;
+pub mod process;
+pub mod sdk;
+pub mod shop;
+pub mod socket;
+pub mod vectors;
+
+/// Where the programs under test and a directory for scratch files are, as only cargo knows when it compiles a test.
+#[macro_export]
+macro_rules! here {
+    () => {
+        $crate::process::Here {
+            binary: env!("CARGO_BIN_EXE_quittance-under-test"),
+            scratch: env!("CARGO_TARGET_TMPDIR"),
+        }
+    };
+}

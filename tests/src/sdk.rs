@@ -1,0 +1,103 @@
+//! The official SDKs, unmodified and pinned, installed once and kept for later runs.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{Here, run};
+
+/// Versions and integrity of every package; an installation is reused as long as these stay.
+const PACKAGE: &str = include_str!("../sdk/package.json");
+const PACKAGE_LOCK: &str = include_str!("../sdk/package-lock.json");
+const REQUIREMENTS: &str = include_str!("../sdk/requirements.txt");
+
+/// The JavaScript packages: the path of their `node_modules`.
+///
+/// # Panics
+/// node or npm is missing, or the packages cannot be had.
+#[must_use]
+pub fn javascript(here: &Here) -> PathBuf {
+    let node = version("node", "Node.js 20 or later (https://nodejs.org)");
+    version("npm", "npm, which comes with Node.js");
+    let recipe = [("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
+    let directory = installed(here, "sdk-javascript", &recipe, &node, |directory| vec![npm(directory)]);
+    directory.join("node_modules")
+}
+
+/// A Python that has the packages.
+///
+/// # Panics
+/// python3 or its venv module is missing, or the packages cannot be had.
+#[must_use]
+pub fn python(here: &Here) -> PathBuf {
+    let python =
+        version("python3", "Python 3.9 or later with the venv module (Debian: python3 python3-venv)");
+    let directory =
+        installed(here, "sdk-python", &[("requirements.txt", REQUIREMENTS)], &python, |directory| {
+            let mut venv = Command::new("python3");
+            venv.args(["-m", "venv", "venv"]).current_dir(directory);
+            let mut pip = Command::new(directory.join("venv/bin/python"));
+            pip.args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+                "requirements.txt",
+            ]);
+            pip.current_dir(directory);
+            vec![venv, pip]
+        });
+    directory.join("venv/bin/python")
+}
+
+fn npm(directory: &Path) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
+    npm
+}
+
+/// The directory of an installation that was finished with this very recipe, made now if there is none. One test process at a
+/// time looks; the others wait.
+fn installed(
+    here: &Here,
+    name: &str,
+    recipe: &[(&str, &str)],
+    tool: &str,
+    commands: impl FnOnce(&Path) -> Vec<Command>,
+) -> PathBuf {
+    let directory = Path::new(here.scratch).join(name);
+    fs::create_dir_all(here.scratch).expect("the scratch directory");
+    let lock = File::create(directory.with_extension("lock")).expect("a lock file in the scratch directory");
+    lock.lock().expect("the lock of the SDK installation");
+    let done = directory.join("installed");
+    let whole: String = recipe.iter().map(|(_, text)| *text).chain([tool]).collect();
+    if fs::read_to_string(&done).is_ok_and(|text| text == whole) {
+        return directory;
+    }
+    if directory.exists() {
+        fs::remove_dir_all(&directory).expect("an old installation can be removed");
+    }
+    fs::create_dir_all(&directory).expect("a directory for the packages");
+    for (file, text) in recipe {
+        fs::write(directory.join(file), text).expect("a file in the directory for the packages");
+    }
+    for mut command in commands(&directory) {
+        let ran = run(&mut command);
+        assert_eq!(ran.code, 0, "the SDKs cannot be installed ({command:?}):\n{}{}", ran.stdout, ran.stderr);
+    }
+    fs::write(done, whole).expect("a mark in the directory of the packages");
+    directory
+}
+
+/// What a tool says its version is.
+fn version(tool: &str, install: &str) -> String {
+    match Command::new(tool).arg("--version").output() {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        _ => panic!(
+            "`{tool}` does not run here. This test runs an official SDK: install {install}, or leave the test out with \
+                     `cargo test -p quittance-tests -- --skip sdk`"
+        ),
+    }
+}
