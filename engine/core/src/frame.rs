@@ -200,7 +200,11 @@ impl FrameBuilder {
     /// Invariant: together they keep to [`MAX_FRAME_RECORDS`] and [`MAX_FRAME_BYTES`]. What one input can cause does, by a
     /// wide margin.
     pub fn push(&mut self, records: &[Record]) {
+        let Some(first) = records.first() else { return };
+        // A frame states only its first position: a record from elsewhere would silently take another's place.
+        assert_eq!(first.position, self.last.next(), "records are pushed in the order of their positions");
         let mut encoded = Vec::with_capacity(records.len() * 256);
+        let before = self.last;
         for record in records {
             let start = encoded.len();
             encoded.extend_from_slice(&[0; LENGTH_BYTES]);
@@ -215,7 +219,6 @@ impl FrameBuilder {
         let full = self.count as usize + records.len() > MAX_FRAME_RECORDS
             || self.bytes.len() + encoded.len() + HASH_BYTES > MAX_FRAME_BYTES;
         if self.count > 0 && full {
-            let before = records.first().map_or(self.last, |first| Position(first.position.0 - 1));
             self.seal(before);
         }
         if self.count == 0 {

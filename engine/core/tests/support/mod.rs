@@ -1,5 +1,7 @@
 //! Small worlds with real signatures from fixed seeds. Used by the tests here and by the fuzz targets.
 
+pub(crate) mod actions;
+
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
