@@ -1,7 +1,9 @@
 //! What the core promises, checked from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod layout;
 mod lifecycle;
 mod properties;
 mod rejections;
+mod speccheck;
 mod support;
