@@ -8,7 +8,7 @@ use quittance_benches::{NOW, core, create, key, step, submit};
 use quittance_core::command::{Command, Request, SettlementOutcome};
 use quittance_core::event::{Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip, decode};
-use quittance_core::ids::Signature;
+use quittance_core::ids::{Position, Signature};
 use quittance_core::machine::{Core, Effects};
 use quittance_core::state::State;
 use quittance_core::verify::is_signed_by;
@@ -85,8 +85,9 @@ fn verify(criterion: &mut Criterion) {
 fn frames(criterion: &mut Criterion) {
     let (_, effects) = run(&core(), &commands(0..INTENTS, create));
     let records = effects.records;
+    let tip = Tip { position: Position(records[0].position.0 - 1), ..Tip::EMPTY };
     let encode = || {
-        let mut builder = FrameBuilder::new(Tip::EMPTY, 1);
+        let mut builder = FrameBuilder::new(tip, 1);
         for record in &records {
             builder.push(std::slice::from_ref(record));
         }
