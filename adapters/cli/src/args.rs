@@ -20,7 +20,7 @@ Start here:
 
 /// A payment-intent sequencer you run yourself.
 #[derive(Debug, Parser)]
-#[command(name = "quittance", version, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(name = "quittance", bin_name = "quittance", version, after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct Args {
     /// Print JSON, for programs.
     #[arg(long, global = true)]
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  quittance demo\n  quittance demo --serve --listen 127.0.0.1:8080")]
     Demo(DemoArgs),
     /// Make and look at key files.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  quittance keys new --out payer.key")]
     Keys(KeysCommand),
     /// Pay an intent, as a payer's app does.
     #[command(
@@ -51,10 +51,13 @@ pub(crate) enum Command {
     )]
     Show(ShowArgs),
     /// Read and check the log of a node that is not running.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
     /// Look at accounts and fill them.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  quittance account show E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR --server http://127.0.0.1:8080"
+    )]
     Account(AccountCommand),
 }
 

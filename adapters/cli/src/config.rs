@@ -117,7 +117,12 @@ fn read(path: &Path) -> Result<File, CliError> {
         return Err(wrong(format!("{size} bytes, at most {MAX_CONFIG_BYTES} are read")));
     }
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(format!("\n{error}")))
+    toml::from_str(&text).map_err(|error| {
+        // Not the line itself: what was given by mistake may be a key.
+        let line =
+            error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        wrong(format!("line {line}: {}", error.message()))
+    })
 }
 
 impl PolicyFile {

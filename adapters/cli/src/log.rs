@@ -12,10 +12,11 @@ use quittance_runtime::log::EventLog;
 use quittance_runtime::{ReplayError, replay};
 
 use crate::error::{CliError, Kind};
+use crate::node::KEY_FILE;
 use crate::output::Output;
 
 pub(crate) fn dump(data: &Path, from: u64, output: &Output) -> Result<(), CliError> {
-    let log = SledLog::open(data, None)?;
+    let log = open(data)?;
     replay::<CliError>(&*log.reader(), |_, record| {
         if record.position >= Position(from) {
             let json = document::record(record);
@@ -30,6 +31,16 @@ pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(
     let verified = verified(data, signatures)?;
     output.result(&verified.json(), || verified.text());
     Ok(())
+}
+
+/// Opens a log to read it.
+fn open(data: &Path) -> Result<SledLog, CliError> {
+    // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
+    if !data.join("log").exists() && !data.join(KEY_FILE).exists() {
+        return Err(CliError::misuse(format!("{}: there is no log here", data.display()))
+            .hint("the directory that was given to quittance serve --data"));
+    }
+    Ok(SledLog::open(data, None)?)
 }
 
 /// What a log that verifies amounts to.
@@ -48,7 +59,7 @@ pub(crate) struct Verified {
 /// # Errors
 /// The first thing that does not hold.
 pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliError> {
-    let log = SledLog::open(data, None)?;
+    let log = open(data)?;
     let (mut records, mut checked) = (0, 0);
     let replayed = replay::<CliError>(&*log.reader(), |_, record| {
         records += 1;

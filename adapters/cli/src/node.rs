@@ -24,7 +24,7 @@ use crate::error::{CliError, Kind};
 use crate::keys;
 
 /// The key file in a node's directory.
-const KEY_FILE: &str = "node.key";
+pub(crate) const KEY_FILE: &str = "node.key";
 /// How long requests under way may take after the node was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
