@@ -7,9 +7,12 @@ pub mod driver;
 pub mod http;
 pub mod people;
 pub mod process;
+pub mod proxy;
 pub mod sdk;
 pub mod shop;
 pub mod socket;
+pub mod till;
+pub mod transcript;
 pub mod vectors;
 
 /// Where the programs under test and a directory for scratch files are, as only cargo knows when it compiles a test.

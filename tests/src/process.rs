@@ -66,6 +66,24 @@ impl Here {
         Server::start(self.binary, data)
     }
 
+    /// Starts a node in `data` and kills it before it can serve, as a machine does that fails again while it recovers.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    pub fn serve_and_kill(&self, data: &Path, after: Duration) {
+        let mut child = Command::new(self.binary)
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.binary));
+        std::thread::sleep(after);
+        child.kill().expect("a child can be killed");
+        child.wait().expect("a killed process ends");
+    }
+
     /// A new key file in `dir` and the public key in it.
     ///
     /// # Panics
