@@ -41,6 +41,9 @@ impl Release {
 /// The one thread that writes. Owns the log.
 pub(crate) struct Committer {
     pub(crate) log: Box<dyn EventLog>,
+    /// Where the log ends as far as this writer knows. Not asked of the log: if another writer has appended since, the
+    /// frames made here must not follow what that one wrote, but be refused.
+    pub(crate) tip: Tip,
     pub(crate) epoch: u64,
     pub(crate) commits: Receiver<Commit>,
     pub(crate) shared: Arc<Shared>,
@@ -52,31 +55,33 @@ impl Committer {
     /// Runs until the sequencer is gone and everything it handed on is durable; then closes the log.
     pub(crate) fn run(mut self) -> Result<Tip, LogError> {
         while let Ok(first) = self.commits.recv() {
-            let mut records = Vec::new();
-            let mut releases = Vec::new();
-            let mut builder = FrameBuilder::new(self.log.tip(), self.epoch);
-            let mut next = Some(first);
+            let mut commits = vec![first];
+            let mut waiting = commits.iter().map(|commit| commit.records.len()).sum::<usize>();
             // Everything that came while the last commit was syncing goes into this one.
-            while let Some(commit) = next {
-                if !commit.records.is_empty() {
-                    builder.push(&commit.records);
-                }
-                records.extend(commit.records);
-                releases.push(commit.release);
-                next = if records.len() < MAX_COMMIT_RECORDS { self.commits.try_recv().ok() } else { None };
+            while waiting < MAX_COMMIT_RECORDS
+                && let Ok(commit) = self.commits.try_recv()
+            {
+                waiting += commit.records.len();
+                commits.push(commit);
             }
-            let outcome = self.append(builder, records);
-            for release in releases {
-                release.release(outcome.clone());
+            let outcome = self.append(&mut commits);
+            for commit in commits {
+                commit.release.release(outcome.clone());
             }
         }
-        let tip = self.log.tip();
-        self.log.close().map(|()| tip)
+        self.log.close().map(|()| self.tip)
     }
 
-    fn append(&mut self, builder: FrameBuilder, records: Vec<Record>) -> Result<(), Error> {
+    fn append(&mut self, commits: &mut [Commit]) -> Result<(), Error> {
+        // What was decided behind a commit that failed follows nothing that is in the log.
         if let Some(failure) = self.shared.failure() {
             return Err(Error::Failed(failure));
+        }
+        let mut builder = FrameBuilder::new(self.tip, self.epoch);
+        let mut records = Vec::new();
+        for commit in commits {
+            builder.push(&commit.records);
+            records.append(&mut commit.records);
         }
         if records.is_empty() {
             return Ok(());
@@ -84,12 +89,13 @@ impl Committer {
         let (frames, tip) = builder.finish();
         match self.log.append(&frames) {
             Ok(()) => {
+                self.tip = tip;
                 self.shared.recent.push(records);
                 self.durable.send_replace(tip.position);
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(%error, position = self.log.tip().position.0, "append failed: no more acknowledgements");
+                tracing::error!(%error, position = self.tip.position.0, "append failed: no more acknowledgements");
                 Err(Error::Failed(self.shared.fail(Failure::Append(error))))
             }
         }

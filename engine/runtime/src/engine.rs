@@ -7,6 +7,7 @@ use crossbeam_channel::bounded;
 use quittance_core::command::Request;
 use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
+use quittance_core::invariant;
 use quittance_core::machine::Core;
 use quittance_core::policy::Policy;
 use tokio::sync::watch;
@@ -76,6 +77,7 @@ impl Engine {
         if let Some(found) = replayed.state.node().filter(|found| *found != options.node) {
             return Err(StartError::OtherNode { expected: options.node, found });
         }
+        invariant::check_all(&replayed.state).map_err(StartError::Invariant)?;
         let (requests_in, requests) = bounded(options.queue.max(1));
         let (jobs_in, jobs) = bounded(options.queue.max(1));
         let (commits_in, commits) = bounded(options.queue.max(1));
@@ -91,7 +93,7 @@ impl Engine {
         });
         let epoch = tip.epoch + 1;
         let initialized = replayed.state.node().is_some();
-        let committer = Committer { log, epoch, commits, shared: shared.clone(), durable: durable_in };
+        let committer = Committer { log, tip, epoch, commits, shared: shared.clone(), durable: durable_in };
         let sequencer = Sequencer {
             core: Core::new(replayed.state),
             clock: options.clock,
@@ -113,7 +115,8 @@ impl Engine {
         }
         if !initialized {
             let begin = Request::Initialize { node: options.node, policy: options.policy };
-            engine.handle.execute_blocking(begin).map_err(StartError::Initialize)?;
+            // Not `execute_blocking`, which an async runtime forbids: an engine may be started from inside one.
+            pollster::block_on(engine.handle.execute(begin)).map_err(StartError::Initialize)?;
         }
         Ok(engine)
     }
