@@ -35,7 +35,8 @@ impl Subscription {
         Self { next: from.max(Position(1)), ready: VecDeque::new(), durable, recent, reader }
     }
 
-    /// The next record; waits for it. `None` when the engine has shut down and everything was delivered.
+    /// The next record; waits for it. `None` when the engine has shut down and everything was delivered. A reader far behind
+    /// at that moment can get the error that the log is closed instead; it goes on from its position after the restart.
     ///
     /// Cancel safe: a record is lost by dropping the subscription, not by dropping this future.
     ///
@@ -49,8 +50,13 @@ impl Subscription {
             match self.refill() {
                 Ok(true) => {}
                 Ok(false) => {
-                    if self.durable.changed().await.is_err() && !matches!(self.refill(), Ok(true)) {
-                        return None;
+                    if self.durable.changed().await.is_err() {
+                        // The engine is gone: what it made durable last may not have been taken yet.
+                        match self.refill() {
+                            Ok(true) => {}
+                            Ok(false) => return None,
+                            Err(error) => return Some(Err(error)),
+                        }
                     }
                 }
                 Err(error) => return Some(Err(error)),
@@ -97,20 +103,34 @@ impl Subscription {
             }
             None => self.catch_up(durable)?,
         }
+        self.mark_ready();
+        Ok(!self.ready.is_empty())
+    }
+
+    /// What is ready is taken: whatever fails after this, it does not come again.
+    fn mark_ready(&mut self) {
         if let Some(last) = self.ready.back() {
             self.next = last.position.next();
         }
-        Ok(!self.ready.is_empty())
     }
 
     fn catch_up(&mut self, durable: Position) -> Result<(), LogError> {
         for bytes in self.reader.frames(self.next).take(CATCH_UP_FRAMES) {
-            let before = Position(self.next.0 - 1);
-            let frame = frame::decode(&bytes?).map_err(|error| LogError::damaged(before, &error))?;
+            let after = Position(self.next.0 - 1);
+            let frame = frame::decode(&bytes?).map_err(|error| LogError::damaged(after, &error))?;
             let new = frame.records.into_iter().filter(|r| r.position >= self.next && r.position <= durable);
+            let first = self.ready.len();
             self.ready.extend(new);
+            match self.ready.get(first) {
+                Some(record) if record.position != self.next => {
+                    let why = format!("position {} is durable but cannot be read", self.next);
+                    self.ready.truncate(first);
+                    return Err(LogError::Damaged { after, why });
+                }
+                _ => self.mark_ready(),
+            }
         }
-        if self.ready.front().is_none_or(|first| first.position != self.next) {
+        if self.ready.is_empty() {
             let why = format!("position {} is durable but cannot be read", self.next);
             return Err(LogError::Damaged { after: Position(self.next.0 - 1), why });
         }
