@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_core::command::Command;
@@ -11,6 +12,10 @@ use crate::clock::Clock;
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
+
+/// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
+/// measured with may jump, or run on while the machine is suspended.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Result<Accepted, Error>>;
@@ -49,14 +54,16 @@ impl Sequencer {
     /// Runs until told to stop; everything it was given before that is decided and handed on.
     pub(crate) fn run(mut self) {
         loop {
-            let job = match self.core.state().next_deadline() {
+            // After a failure nothing can expire any more.
+            let deadline = self.core.state().next_deadline().filter(|_| self.shared.failure().is_none());
+            let job = match deadline {
                 None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => self.jobs.recv_timeout(deadline.since(self.clock.now())),
+                Some(deadline) => self.jobs.recv_timeout(deadline.since(self.clock.now()).min(LOOK_AGAIN)),
             };
             let went_on = match job {
                 Ok(Job::Command(command, to)) => self.command(command, to),
                 Ok(Job::Query(query)) => self.query(query),
-                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
             if !went_on {
@@ -66,16 +73,14 @@ impl Sequencer {
     }
 
     fn command(&mut self, command: Command, to: Reply) -> bool {
+        if !self.tick_if_due() {
+            reply(to, Err(Error::Stopped));
+            return false;
+        }
+        // Also when that tick failed: nothing may be decided on what it left behind.
         if let Some(failure) = self.shared.failure() {
             reply(to, Err(Error::Failed(failure)));
             return true;
-        }
-        // A busy queue must not keep deadlines waiting: they are looked at between any two commands.
-        if self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now())
-            && !self.tick()
-        {
-            reply(to, Err(Error::Stopped));
-            return false;
         }
         match self.handle(Input::Command(command)) {
             Ok(Effects { records, answer }) => {
@@ -90,32 +95,28 @@ impl Sequencer {
     }
 
     fn query(&mut self, query: Query) -> bool {
-        if let Some(failure) = self.shared.failure() {
-            query(&State::default())(Err(Error::Failed(failure)));
+        if self.shared.failure().is_some() {
+            // Unanswered: the asker finds the failure where its answer should be. There is no state to look at any more.
             return true;
+        }
+        if !self.tick_if_due() {
+            return false;
         }
         let told = query(self.core.state());
         self.hand_on(Commit { records: Vec::new(), release: Release::Told(told) })
     }
 
-    fn tick(&mut self) -> bool {
-        if self.shared.failure().is_some() {
-            // Nothing can expire any more; do not spin on the deadline that stays due.
-            return self.jobs.recv().is_ok_and(|job| self.refuse(job));
+    /// A busy queue must not keep deadlines waiting: they are looked at between any two jobs.
+    fn tick_if_due(&mut self) -> bool {
+        let due = self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now());
+        if !due || self.shared.failure().is_some() {
+            return true;
         }
         match self.handle(Input::Tick) {
             Ok(Effects { records, .. }) => {
                 records.is_empty() || self.hand_on(Commit { records, release: Release::Nothing })
             }
             Err(_) => true,
-        }
-    }
-
-    fn refuse(&mut self, job: Job) -> bool {
-        match job {
-            Job::Command(command, to) => self.command(command, to),
-            Job::Query(query) => self.query(query),
-            Job::Stop => false,
         }
     }
 
@@ -131,7 +132,9 @@ impl Sequencer {
 
     /// Passes a commit on, or releases it at once when everything it stands on is durable already.
     fn hand_on(&self, commit: Commit) -> bool {
-        if commit.records.is_empty() && self.shared.durable() == self.core.state().position() {
+        let all_durable =
+            self.shared.durable() == self.core.state().position() && self.shared.failure().is_none();
+        if commit.records.is_empty() && all_durable {
             commit.release.release(Ok(()));
             return true;
         }
