@@ -6,6 +6,7 @@ use alloc::collections::BTreeMap;
 
 use crate::event::{Event, Record, Subject, Transaction};
 use crate::ids::{IntentId, Position, Revision, TransactionId};
+use crate::payment::{Payment, transaction_id};
 use crate::state::{
     Deposit, Intent, Ledger, Phase, RateTable, ScheduledTransaction, Settlement, State, Status, Submission,
     TransactionState,
@@ -107,7 +108,7 @@ fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), I
     let Some(intent) = state.intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
-    let from = intent.status();
+    let (from, node) = (intent.status(), state.node);
     let illegal = |why| IllegalTransition::new(record, from.name(), why);
     let ledger = &mut state.ledger;
     // Taken out, so that a phase's contents move instead of being copied.
@@ -138,6 +139,9 @@ fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), I
         }
         (Phase::Submitted(_), Event::IntentRejected { rejection }) => Phase::Rejected(rejection.clone()),
         (Phase::Submitted(submission), Event::IntentVerified { reserved }) => {
+            if Some(submission.payment.node) != node {
+                return Err(illegal("the payment was signed for another node"));
+            }
             if submission.payment.total() != Some(*reserved) {
                 return Err(illegal("what is set aside is not what the payment takes"));
             }
@@ -149,6 +153,9 @@ fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), I
         (Phase::Verified(submission), Event::IntentScheduled { transactions }) => {
             if !covers(transactions, submission.payment.transfers.len()) {
                 return Err(illegal("the transactions do not carry every transfer exactly once"));
+            }
+            if !named_by(transactions, &submission.payment) {
+                return Err(illegal("a transaction is not named by the signed payment"));
             }
             let ordered = |transaction: &Transaction| ScheduledTransaction {
                 transaction: *transaction,
@@ -248,6 +255,12 @@ fn index(state: &mut State, id: IntentId, from: Status) {
             state.deadlines.remove(&(intent.expires_at, id));
         }
     }
+}
+
+/// Whether each transaction's id is the one that follows from the payment.
+fn named_by(transactions: &[Transaction], payment: &Payment) -> bool {
+    let payload = payment.to_bytes();
+    (0..).zip(transactions).all(|(index, transaction)| transaction.id == transaction_id(&payload, index))
 }
 
 /// Whether the transactions carry transfers 0 to `transfers`, in order, each exactly once.
