@@ -29,6 +29,9 @@ pub fn quote(
     let policy = state.policy();
     let prices = Prices::from_table(state.rates().latest(), &known.terms, policy)?;
     let transfers = split(&known.terms, &prices, policy.fee_account)?;
+    if prices.total > policy.max_payment {
+        return Err(exceeds_limit(policy.max_payment, prices.total));
+    }
     if transfers.iter().any(|transfer| transfer.destination == payer) {
         return Err(pays_itself(payer));
     }
@@ -125,6 +128,10 @@ pub(crate) fn open(intent: &Intent, now: Timestamp) -> Result<(), Rejection> {
         Phase::Rejected(_) => refuse(RejectionCode::IntentRejected),
         Phase::Failed(_) => refuse(RejectionCode::IntentFailed),
     }
+}
+
+pub(crate) fn exceeds_limit(limit: Quarks, total: Quarks) -> Rejection {
+    Rejection::new(RejectionCode::AmountExceedsLimit, "amount", ("at most", limit), total)
 }
 
 pub(crate) fn pays_itself(payer: AccountId) -> Rejection {

@@ -189,7 +189,7 @@ codes! {
     TransfersMismatch = 77, "transfers_mismatch", Final;
     /// The payer would pay itself.
     PayerIsDestination = 78, "payer_is_destination", Final;
-    /// The intent is worth more than the node lets anybody pay at once. Ends the intent.
+    /// The intent is worth more than the node lets anybody pay at once. Ends the intent when every rate says so.
     AmountExceedsLimit = 79, "amount_exceeds_limit", Final;
     /// The payer's available funds do not cover the payment.
     FundsInsufficient = 80, "funds_insufficient", Transient;
@@ -215,14 +215,6 @@ codes! {
 
     /// A policy that the log could not hold exactly.
     PolicyOutOfRange = 120, "policy_out_of_range", Final;
-}
-
-impl RejectionCode {
-    /// Whether a submission refused by this rule ends the intent: no payer could ever pass it.
-    #[must_use]
-    pub fn ends_intent(self) -> bool {
-        matches!(self, Self::AmountExceedsLimit)
-    }
 }
 
 #[cfg(test)]

@@ -178,7 +178,9 @@ proptest! {
             }
             Err(rejection) => prop_assert!(matches!(
                 rejection.code,
-                RejectionCode::AmountBelowFees | RejectionCode::AmountOutOfRange
+                RejectionCode::AmountBelowFees
+                    | RejectionCode::AmountOutOfRange
+                    | RejectionCode::AmountExceedsLimit
             )),
         }
         prop_assert_eq!(state.intent(&crate::support::intent(1)).map(Intent::status), Some(Status::Created));

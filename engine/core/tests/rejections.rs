@@ -8,7 +8,7 @@ use quittance_core::event::{CanceledBy, Event, Record, SignedForm, Transaction};
 use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp, TransactionId};
 use quittance_core::machine::Core;
 use quittance_core::money::{NativeAmount, Quarks};
-use quittance_core::payment::Payment;
+use quittance_core::payment::{Payment, transaction_id};
 use quittance_core::policy::Policy;
 use quittance_core::rejection::{Class, RejectionCode};
 use quittance_core::terms::Terms;
@@ -54,21 +54,23 @@ fn transaction_of(world: &World) -> TransactionId {
 
 /// A failed intent with two transactions, of which the second was still with the rail when the first failed. Today's rules
 /// order one transaction; the log may hold more.
-fn failed_half_way() -> World {
+fn failed_half_way() -> (World, TransactionId) {
     let mut world = open();
     let request = pay(&world, |_| {});
+    let Request::Submit { payload, .. } = &request else { panic!("a submission") };
+    let id = transaction_id(payload, 1);
     world.must(request);
     let scheduled = world.records.pop().unwrap();
     let Event::IntentScheduled { transactions } = &scheduled.event else { panic!("scheduled comes last") };
     let first = Transaction { transfers: 1, ..transactions[0] };
-    let second = Transaction { id: TransactionId([2; 32]), first_transfer: 1, transfers: 1 };
+    let second = Transaction { id, first_transfer: 1, transfers: 1 };
     let event = Event::IntentScheduled { transactions: vec![first, second] };
     world.records.push(Record { event, ..scheduled });
     let mut state = quittance_core::state::State::default();
     world.records.iter().for_each(|record| state.apply(record).unwrap());
     world.core = Core::new(state);
     world.must(report(1, first.id, no_funds()));
-    world
+    (world, id)
 }
 
 fn check(code: RejectionCode, field: &str, world: &mut World, request: Request) -> RejectionCode {
@@ -220,8 +222,9 @@ fn cases() -> Vec<RejectionCode> {
     let settled = report(1, transaction, SettlementOutcome::Settled);
     case(Code::SettlementContradicts, "outcome", &mut world, settled);
     case(Code::IntentFailed, "intent", &mut world, create(1, usd(500)));
-    let late = report(1, TransactionId([2; 32]), SettlementOutcome::Settled);
-    case(Code::IntentFailed, "intent", &mut failed_half_way(), late);
+    let (mut world, second) = failed_half_way();
+    let late = report(1, second, SettlementOutcome::Settled);
+    case(Code::IntentFailed, "intent", &mut world, late);
 
     case(Code::QuarksMustNotBeZero, "quarks", &mut world, deposit("zero", SHOP, 0));
     case(Code::DepositMismatch, "quarks", &mut world, deposit("first", payer(PAYER), 1));

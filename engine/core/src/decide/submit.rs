@@ -10,7 +10,7 @@ use crate::ids::Timestamp;
 use crate::money::Quarks;
 use crate::payment::{Payment, Transfer, transaction_id};
 use crate::policy::Policy;
-use crate::quote::{Prices, open, pays_itself, split};
+use crate::quote::{Prices, exceeds_limit, open, pays_itself, split};
 use crate::rejection::{Rejection, RejectionCode};
 use crate::state::{Intent, RateTable, State};
 use crate::terms::Terms;
@@ -38,7 +38,12 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
                 vec![submitted, Event::IntentVerified { reserved }, Event::IntentScheduled { transactions }];
             Ok(Decision::new(Some(id), events))
         }
-        Err(rejection) => Ok(refuse(state.policy(), intent, submitted, rejection, &submit.payment)),
+        Err(rejection) => {
+            let hopeless = rejection.code == RejectionCode::AmountExceedsLimit
+                && least(state, &intent.terms, now) > Some(state.policy().max_payment);
+            let events = refused(state.policy(), intent, submitted, &rejection, hopeless);
+            Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) })
+        }
     }
 }
 
@@ -56,7 +61,7 @@ fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> R
     }
     let limit = state.policy().max_payment;
     if total > limit {
-        return Err(Rejection::new(RejectionCode::AmountExceedsLimit, "amount", ("at most", limit), total));
+        return Err(exceeds_limit(limit, total));
     }
     let available = state.ledger().account(&payment.payer).available();
     if available < total {
@@ -155,20 +160,28 @@ fn transactions(payment: &Payment) -> Vec<Transaction> {
     vec![Transaction { id: transaction_id(&payment.to_bytes(), 0), first_transfer: 0, transfers }]
 }
 
-fn refuse(
+/// The least that the terms are worth under any table that counts now.
+fn least(state: &State, terms: &Terms, now: Timestamp) -> Option<Quarks> {
+    let policy = state.policy();
+    let tables = state.rates().in_window(now, policy.rate_window).map(Some);
+    let totals = tables.chain([None]).map(|table| Prices::from_table(table, terms, policy));
+    totals.filter_map(|prices| Some(prices.ok()?.total)).min()
+}
+
+/// A refused submission: the intent is open again, or, where no payer can ever pass the rule, at its end.
+fn refused(
     policy: &Policy,
     intent: &Intent,
     submitted: Event,
-    rejection: Rejection,
-    payment: &Payment,
-) -> Decision {
-    let verdict = Verdict::Refused(rejection.clone());
-    let events = if rejection.code.ends_intent() {
+    rejection: &Rejection,
+    hopeless: bool,
+) -> Vec<Event> {
+    let rejection = rejection.clone();
+    if hopeless {
         vec![submitted, Event::IntentRejected { rejection }]
     } else if intent.refusals < policy.max_refusals {
         vec![submitted, Event::SubmissionRefused { rejection }]
     } else {
         Vec::new()
-    };
-    Decision { intent: Some(payment.intent), events, verdict }
+    }
 }

@@ -17,7 +17,6 @@ use quittance_core::machine::Input;
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::Policy;
-use quittance_core::quote::quote;
 use quittance_core::state::{State, Status, TransactionState};
 use quittance_core::terms::Terms;
 use quittance_core::verify::recheck;
@@ -136,8 +135,7 @@ impl Run<'_> {
 
     fn pay(&mut self, how: u8) {
         let (seed, payer_seed) = (self.one_that_is(Status::Created), 100 + self.below(PAYERS));
-        let now = self.world.now.max(self.world.core.state().time());
-        let Ok(mut payment) = quote(self.world.core.state(), intent(seed), payer(payer_seed), now) else {
+        let Ok(mut payment) = self.world.priced(seed, payer_seed) else {
             return;
         };
         assert!(payment.total().is_some() && !payment.transfers.is_empty(), "a quote that nobody can sign");
