@@ -1,5 +1,6 @@
 use quittance_core::evolve::IllegalTransition;
 use quittance_core::ids::NodeId;
+use quittance_core::invariant::Violation;
 use quittance_core::rejection::Rejection;
 
 use crate::log::{AppendError, LogError};
@@ -51,6 +52,9 @@ pub enum StartError {
         /// Whose it is.
         found: NodeId,
     },
+    /// The log replays, but to a state that must not be.
+    #[error("the log is whole, but its state breaks an invariant: {0}. Do not go on with it")]
+    Invariant(Violation),
     /// The log ends somewhere else than its records do.
     #[error("the log says it ends at position {tip}, its records end at {replayed}")]
     TipMismatch {
