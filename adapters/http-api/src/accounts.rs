@@ -26,7 +26,7 @@ pub(crate) async fn deposit(
     body: Result<Json<document::DepositRequest>, JsonRejection>,
 ) -> Result<Json<document::Account>, Problem> {
     if !api.options.dev {
-        let got = "a deposit without an operator's key";
+        let got = "a node for real money, which has no way to deposit yet";
         return Err(Problem::forbidden("a node started with --dev", got));
     }
     let account = parse(&account)?;

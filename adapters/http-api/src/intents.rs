@@ -35,6 +35,8 @@ pub(crate) async fn show(
     let deadline = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0)).min(MAX_WAIT);
     let (mut intent, seen) = look(&api, id).await?;
     let Some(after) = after else { return Ok(Json(intent)) };
+    // With too many waiting already, nobody waits: the asker gets what there is and asks again.
+    let Ok(_waiting) = api.waiting.try_acquire() else { return Ok(Json(intent)) };
     let mut records = api.engine.subscribe(seen.next());
     while intent.revision <= after {
         // Records about other intents pass by; the first about this one is the news.
@@ -46,7 +48,8 @@ pub(crate) async fn show(
             }
             false
         };
-        if !timeout_at(deadline, about).await.unwrap_or(false) {
+        let told = api.options.shutdown.run_until_cancelled(timeout_at(deadline, about)).await;
+        if !told.is_some_and(|told| told.unwrap_or(false)) {
             break;
         }
         intent = look(&api, id).await?.0;

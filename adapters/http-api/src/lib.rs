@@ -17,25 +17,35 @@ mod intents;
 mod node;
 mod problem;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use quittance_runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// The largest request body, in bytes. A submission has under 2 KiB.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// Requests that may wait for news at a time. More are answered at once with what there is.
+const MAX_WAITING: usize = 1024;
+
 /// What the API may do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Anybody may deposit. For trying things out; never where quarks are worth anything.
     pub dev: bool,
+    /// Ends every wait for news. To be canceled before the engine is shut down.
+    pub shutdown: CancellationToken,
 }
 
 #[derive(Clone, Debug)]
 struct Api {
     engine: Handle,
     options: Options,
+    waiting: Arc<Semaphore>,
 }
 
 /// The routes.
@@ -48,7 +58,12 @@ pub fn router(engine: Handle, options: Options) -> Router {
         .route("/v1/accounts/{id}", get(accounts::show))
         .route("/v1/accounts/{id}/deposits", post(accounts::deposit))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Api { engine, options })
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(Api { engine, options, waiting: Arc::new(Semaphore::new(MAX_WAITING)) })
+}
+
+async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> problem::Problem {
+    problem::Problem::method_not_allowed(&method, uri.path())
 }
 
 /// The answer to a path that nothing serves.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_core::rejection::{Class, Rejection, RejectionCode};
 use quittance_runtime::Error;
@@ -32,6 +32,13 @@ impl Problem {
         let got = path.chars().take(128).collect();
         let expected = "a path of the API, such as /v1/intents/{id}".into();
         Self::new(StatusCode::NOT_FOUND, "path_not_found", "path", expected, got)
+    }
+
+    /// Something is served there, but not so.
+    pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
+        let path = path.chars().take(128).collect::<String>();
+        let expected = format!("another method for {path}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method", expected, method.to_string())
     }
 
     fn new(status: StatusCode, code: &str, field: &str, expected: String, got: String) -> Self {
@@ -78,13 +85,10 @@ impl From<Error> for Problem {
         match error {
             Error::Rejected(rejection) => rejection.into(),
             Error::Failed(_) | Error::Stopped => {
-                let mut problem = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "node_unavailable",
-                    "",
-                    "a running node".into(),
-                    error.to_string(),
-                );
+                // What failed is in the operator's log; strangers need not know its paths.
+                tracing::error!(%error, "a request could not be answered");
+                let (code, expected) = ("node_unavailable", "a running node".into());
+                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "", expected, String::new());
                 problem.body.retry = true;
                 problem
             }

@@ -11,8 +11,11 @@ pub(crate) fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     |error| LogError::Store { path: path.display().to_string(), why: error.to_string() }
 }
 
-/// Creates a directory and those above it.
-pub(crate) fn create_dir(path: &Path) -> Result<(), LogError> {
+/// Creates a directory and those above it, if they are not there, so that they are still there after a power cut.
+///
+/// # Errors
+/// The file system does not allow it.
+pub fn create_dir(path: &Path) -> Result<(), LogError> {
     if path.is_dir() {
         return Ok(());
     }

@@ -22,5 +22,6 @@ mod store;
 mod table;
 mod tip;
 
+pub use files::create_dir;
 pub use log::SledLog;
 pub use table::SledTable;

@@ -6,7 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,9 @@ pub(crate) struct Store {
     open: RwLock<Option<Open>>,
     syncing: Mutex<()>,
     unsynced: AtomicUsize,
+    /// The first sync that failed. The system tells of a lost write once; a later sync of the same file can succeed without
+    /// it. So after one failure, on whatever behalf, nothing is durable any more until the store is opened again.
+    failed: OnceLock<Failure>,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,7 @@ impl Store {
             open: RwLock::new(Some(open)),
             syncing: Mutex::new(()),
             unsynced: AtomicUsize::new(0),
+            failed: OnceLock::new(),
         };
         store.sync().map_err(|failure| store.failure(Position::START, failure))?;
         files::sync_tree(path)?;
@@ -151,11 +155,17 @@ impl Store {
     /// Makes durable everything written before.
     pub(crate) fn sync(&self) -> Result<(), Failure> {
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = self.failed.get() {
+            return Err(failure.clone());
+        }
         let covered = self.unsynced.load(Ordering::Acquire);
-        self.with(|open| {
+        let synced = self.with(|open| {
             open.db.flush()?;
             Ok(open.file.sync_data()?)
-        })?;
+        });
+        if let Err(failure) = synced {
+            return Err(self.failed.get_or_init(|| failure).clone());
+        }
         self.unsynced.fetch_sub(covered, Ordering::AcqRel);
         Ok(())
     }

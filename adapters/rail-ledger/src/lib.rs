@@ -51,6 +51,12 @@ impl LedgerRail {
         Ok(Self { thread })
     }
 
+    /// Whether it has ended, early or not.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits until it has ended, which it does when the engine shuts down.
     ///
     /// # Errors

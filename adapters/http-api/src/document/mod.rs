@@ -1,7 +1,8 @@
 //! The JSON that travels, for servers and clients alike.
 //!
-//! Keys, ids and signatures are base58, signed bytes base64, times RFC 3339 in UTC, quarks whole numbers, amounts and rates
-//! decimal text (a JSON number would pass through floating point on the way).
+//! Keys, ids and signatures are base58, signed bytes base64, times RFC 3339 in UTC, amounts and rates decimal text, quarks
+//! whole numbers up to 2^64 - 1: read them with 64-bit integers, since above 2^53 a floating-point reader loses the last
+//! digits.
 
 mod record;
 
