@@ -73,8 +73,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "QUITTANCE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
     /// For trying things out: any destination, deposits by anybody, a table of exchange rates. Never for real money.
-    #[arg(long, env = "QUITTANCE_DEV")]
-    pub(crate) dev: bool,
+    #[arg(long, env = "QUITTANCE_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) dev: Option<bool>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -118,6 +118,12 @@ pub(crate) struct PayArgs {
     /// The sequencer.
     #[arg(long, env = "QUITTANCE_SERVER")]
     pub(crate) server: String,
+    /// Sign nothing that takes more than this many quarks. Without it the sequencer's exchange rate is taken as it comes.
+    #[arg(long)]
+    pub(crate) max_quarks: Option<u64>,
+    /// Sign nothing for another sequencer than the one with this public key.
+    #[arg(long)]
+    pub(crate) node: Option<String>,
     /// How long to wait for the confirmation, in seconds. A payment that is scheduled but not yet confirmed is a success too.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub(crate) wait: u64,

@@ -11,6 +11,8 @@ use crate::error::{CliError, Kind};
 
 /// How long a call may take, beside what the call itself is asked to wait.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// The longest single wait for news; longer waits are several calls.
 const LONG_POLL: Duration = Duration::from_secs(10);
 
@@ -89,7 +91,7 @@ impl Client {
         let request = self.http.post(format!("{}/v1/api/", self.server));
         let request = request.header("content-type", "application/octet-stream").body(body);
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let bytes = self.body(response).await?;
         let decoded = quittance_code_api::envelope::decode_response(&bytes).map_err(|error| {
             CliError::failed(format!("{} does not speak the protocol: {error}", self.server))
         })?;
@@ -107,7 +109,7 @@ impl Client {
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, CliError> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let bytes = self.body(response).await?;
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(|error| {
                 CliError::failed(format!("{} answered something else: {error}", self.server))
@@ -123,6 +125,20 @@ impl Client {
                 Err(CliError::new(Kind::Unreachable, message))
             }
         }
+    }
+
+    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, CliError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER_BYTES {
+                return Err(CliError::failed(format!(
+                    "{} answered more than {MAX_ANSWER_BYTES} bytes",
+                    self.server
+                )));
+            }
+        }
+        Ok(body)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {

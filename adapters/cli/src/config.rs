@@ -93,7 +93,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         Some(listen) => listen,
         None => DEFAULT_LISTEN.parse().map_err(CliError::failed)?,
     };
-    let dev = args.dev || file.dev;
+    let dev = args.dev.unwrap_or(file.dev);
     let mut options = NodeOptions::new(data, listen, dev);
     options.rates = match (file.rates.is_empty(), dev) {
         (true, true) => dev_rates(),

@@ -26,7 +26,7 @@ use crate::keys;
 use crate::log;
 use crate::node::{Node, NodeOptions};
 use crate::output::Output;
-use crate::pay::{self, Seen};
+use crate::pay::{self, Bounds, Seen};
 use crate::serve::until_told;
 
 /// How long the merchant's page waits for each message.
@@ -135,15 +135,15 @@ impl Story {
         ))?;
 
         let seen = Seen::Code(*request.payload());
-        let quiet = Output::new(true);
+        let (quiet, bounds) = (Output::new(true), Bounds::default());
         let poor = keys::generate()?;
-        match pay::pay(&self.client, &seen, &poor, PATIENCE, &quiet).await {
+        match pay::pay(&self.client, &seen, &poor, &bounds, PATIENCE, &quiet).await {
             Err(refused) => {
                 self.say(&format!("somebody without funds tries to pay: {}", refused.message()))?
             }
             Ok(_) => return Err(CliError::failed("somebody paid without funds; this is a bug")),
         }
-        let paid = pay::pay(&self.client, &seen, payer, PATIENCE, &quiet).await?;
+        let paid = pay::pay(&self.client, &seen, payer, &bounds, PATIENCE, &quiet).await?;
         self.say("the payer's app checks the terms against the code, signs the quote, submits")?;
         for expected in ["requestToReceiveBill", "codeScanned", "intentSubmitted"] {
             let heard = page.next().await?;

@@ -42,6 +42,15 @@ impl CliError {
         self
     }
 
+    /// The same, for a request that changes something: without an answer nobody knows whether it did.
+    pub(crate) fn outcome_unknown(self) -> Self {
+        if self.kind != Kind::Unreachable {
+            return self;
+        }
+        let message = format!("whether the payment was accepted is unknown: {}", self.message);
+        Self::new(self.kind, message).hint("the same command again: it cannot pay twice")
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

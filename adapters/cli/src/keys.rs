@@ -1,6 +1,6 @@
 //! Key files: an ed25519 key pair as JSON that only its owner can read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -49,8 +49,17 @@ pub(crate) fn write(key: &SigningKey, path: &Path) -> Result<(), CliError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Under another name until it is whole: half a key file would stand in the way for ever.
+    let unfinished = path.with_added_extension("new");
+    let _ = fs::remove_file(&unfinished);
     let write = |mut file: File| writeln!(file, "{}", *text).and_then(|()| file.sync_all());
-    options.open(path).and_then(write).map_err(|error| {
+    // A link, unlike a renaming, does not replace a key that is there.
+    let publish = || fs::hard_link(&unfinished, path).and_then(|()| fs::remove_file(&unfinished));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let sync = || File::open(directory)?.sync_all();
+    let written = options.open(&unfinished).and_then(write).and_then(|()| publish()).and_then(|()| sync());
+    written.map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
         CliError::misuse(format!("cannot write the key to {}: {error}", path.display()))
             .hint("another --out, or remove the file if you are sure that nothing needs it")
     })

@@ -14,6 +14,7 @@ use quittance_runtime::{ReplayError, replay};
 use crate::error::{CliError, Kind};
 use crate::node::KEY_FILE;
 use crate::output::Output;
+use crate::terms;
 
 pub(crate) fn dump(data: &Path, from: u64, output: &Output) -> Result<(), CliError> {
     let log = open(data)?;
@@ -69,6 +70,8 @@ pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliErr
                 let message = format!("record {}: the signature does not verify", record.position);
                 return Err(CliError::new(Kind::Damaged, message));
             }
+            terms::check_record(record)
+                .map_err(|why| CliError::new(Kind::Damaged, format!("record {}: {why}", record.position)))?;
         }
         Ok(())
     })?;

@@ -1,6 +1,5 @@
 //! A whole sequencer in one value: log, engine, rail, HTTP server. The one place where the adapters meet.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use quittance_core::command::Request;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
+use quittance_core::state::State;
 use quittance_log_sled::SledLog;
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::{Engine, Handle, Options, StartError};
@@ -25,6 +25,8 @@ use crate::keys;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
+/// Where the rates of a --dev node come from, as its log says.
+const DEV_SOURCE: &str = "dev";
 /// How long requests under way may take after the node was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -80,20 +82,21 @@ impl Node {
     /// The directory is in use, the log does not verify, the address is taken.
     pub(crate) async fn start(options: NodeOptions) -> Result<Self, CliError> {
         let shutdown = CancellationToken::new();
-        let blocking = options.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
-        let Opened { engine, rail, table } = opened?;
+        // First, so that a start that cannot succeed leaves no trace in the log.
         let listener = TcpListener::bind(options.listen).await.map_err(|error| {
             CliError::misuse(format!("cannot listen on {}: {error}", options.listen))
                 .hint("--listen 127.0.0.1:0 takes a free port")
         })?;
         let address = listener.local_addr().map_err(CliError::failed)?;
+        let blocking = options.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
+        let Opened { engine, rail, table } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         protocol.destinations = match options.dev {
             true => Destinations::Any,
             false => Destinations::Known(Arc::new(options.accounts.iter().copied().collect())),
         };
-        let native = quittance_http_api::Options { dev: options.dev };
+        let native = quittance_http_api::Options { dev: options.dev, shutdown: shutdown.clone() };
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
@@ -114,15 +117,27 @@ impl Node {
         self.engine.handle()
     }
 
+    /// What has ended that must not end while the node runs.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if let Some(failure) = self.engine.handle().failure() {
+            return Some(failure.to_string());
+        }
+        if self.rail.is_finished() {
+            return Some("the ledger rail has ended; scheduled payments would stay scheduled".into());
+        }
+        self.server.is_finished().then(|| "the HTTP server has ended".into())
+    }
+
     /// Ends the open streams, finishes the requests under way, and leaves the log in order. Where the log ends.
     ///
     /// # Errors
     /// The engine had failed, or the log cannot be closed. Nothing acknowledged is lost.
-    pub(crate) async fn stop(self) -> Result<Tip, CliError> {
+    pub(crate) async fn stop(mut self) -> Result<Tip, CliError> {
         self.shutdown.cancel();
         // A client that never finishes its request must not keep the node from stopping.
-        if tokio::time::timeout(GRACE, self.server).await.is_err() {
-            tracing::warn!("connections were still open after {GRACE:?}; they are cut");
+        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+            tracing::warn!("connections are still open after {GRACE:?}; going on without them");
+            self.server.abort();
         }
         let (engine, rail) = (self.engine, self.rail);
         let stopped = tokio::task::spawn_blocking(move || {
@@ -145,9 +160,7 @@ struct Opened {
 
 fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let NodeOptions { data, .. } = options;
-    fs::create_dir_all(data).map_err(|error| {
-        CliError::misuse(format!("cannot make the directory {}: {error}", data.display()))
-    })?;
+    quittance_log_sled::create_dir(data)?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
@@ -160,8 +173,16 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let mut policy = handle.query_blocking(|state| state.policy().clone()).map_err(CliError::failed)?;
     options.policy.apply(&mut policy)?;
     ask(Request::SetPolicy { policy })?;
+    let from_dev = |state: &State| state.rates().tables().any(|table| table.source == DEV_SOURCE);
+    if !options.dev && handle.query_blocking(from_dev).map_err(CliError::failed)? {
+        return Err(CliError::misuse(format!(
+            "{} was made with --dev: what its accounts hold is made up",
+            data.display()
+        ))
+        .hint("another --data directory for real money, or --dev again"));
+    }
     if !options.rates.is_empty() {
-        let source = if options.dev { "dev table" } else { "configuration" };
+        let source = if options.dev { DEV_SOURCE } else { "configuration" };
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
     let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
@@ -172,7 +193,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
 fn node_key(data: &Path) -> Result<SigningKey, CliError> {
     let path = data.join(KEY_FILE);
     if path.exists() {
-        return keys::read(&path);
+        return keys::read(&path).map_err(|error| error.hint("put the node's key back from a backup"));
     }
     if data.join("log").exists() {
         return Err(CliError::misuse(format!("{} has a log but no {KEY_FILE}", data.display()))
@@ -187,10 +208,14 @@ fn start_error(error: StartError) -> CliError {
     use quittance_runtime::ReplayError;
     match error {
         StartError::Replay(ReplayError::Log(error)) => error.into(),
-        StartError::Replay(ReplayError::Illegal(_)) | StartError::TipMismatch { .. } => {
+        StartError::Replay(ReplayError::Illegal(_))
+        | StartError::TipMismatch { .. }
+        | StartError::Invariant(_) => {
             CliError::new(Kind::Damaged, error).hint("quittance log verify --data DIR")
         }
-        StartError::OtherNode { .. } => CliError::misuse(error),
+        StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
+            CliError::misuse(error)
+        }
         StartError::Initialize(_) | StartError::Thread(_) => CliError::failed(error),
     }
 }

@@ -33,12 +33,17 @@ impl Output {
     pub(crate) fn error(&self, error: &CliError) {
         let text = if self.json { error.to_json().to_string() } else { error.to_string() };
         // Nothing is left to be done when even stderr is closed.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", plain(&text));
     }
 
     fn line(text: &str) {
         let mut out = std::io::stdout().lock();
         // The reader may have gone away (`| head`); what was done stays done.
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        let _ = writeln!(out, "{}", plain(text)).and_then(|()| out.flush());
     }
+}
+
+/// Text without control characters: some of it comes from a server, which must not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

@@ -9,9 +9,11 @@ use quittance_code_api::drawn_code;
 use quittance_code_api::key::KeyPair;
 use quittance_code_api::nonce::Nonce;
 use quittance_code_api::scan_code::{PAYLOAD_LEN, ScanCode};
-use quittance_core::ids::{AccountId, IntentId};
+use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp};
+use quittance_core::money::Quarks;
 use quittance_core::payment::Payment;
 use quittance_core::terms::Terms;
+use quittance_core::verify::is_signed_by;
 use quittance_http_api::document;
 
 use crate::args::PayArgs;
@@ -21,6 +23,11 @@ use crate::keys;
 use crate::output::Output;
 use crate::terms::{check_quote, signed_terms};
 
+/// The longest that a quote may stay valid: after that nobody can take the signed payment out of a drawer.
+const MAX_VALIDITY: Duration = Duration::from_secs(10 * 60);
+/// Between two questions for news.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// What a payer has in hand.
 pub(crate) enum Seen {
     /// The code itself, hence the rendezvous key.
@@ -29,6 +36,15 @@ pub(crate) enum Seen {
     Secret(IntentId, Nonce),
     /// The bare id.
     Id(IntentId),
+}
+
+/// What the payer will not go beyond, whatever the sequencer says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bounds {
+    /// The most quarks that may be signed away.
+    pub(crate) max_quarks: Option<u64>,
+    /// The sequencer it has to be.
+    pub(crate) node: Option<NodeId>,
 }
 
 /// How a payment went.
@@ -42,7 +58,9 @@ pub(crate) fn run(args: &PayArgs, output: &Output) -> Result<(), CliError> {
     let seen = parse(&args.intent, args.client_secret.as_deref())?;
     let key = keys::read(&args.key)?;
     let client = Client::new(&args.server)?;
-    let paid = block_on(pay(&client, &seen, &key, Duration::from_secs(args.wait), output))?;
+    let node = args.node.as_deref().map(str::parse).transpose().map_err(CliError::misuse)?;
+    let bounds = Bounds { max_quarks: args.max_quarks, node };
+    let paid = block_on(pay(&client, &seen, &key, &bounds, Duration::from_secs(args.wait), output))?;
     let document::Intent { id, state, position, .. } = &paid.intent;
     let json = serde_json::json!({
         "id": id,
@@ -66,11 +84,17 @@ pub(crate) async fn pay(
     client: &Client,
     seen: &Seen,
     key: &SigningKey,
+    bounds: &Bounds,
     wait: Duration,
     output: &Output,
 ) -> Result<Paid, CliError> {
     let id = seen.id();
-    let node = client.node().await?;
+    let node: NodeId = client.node().await?.node.parse().map_err(CliError::failed)?;
+    if bounds.node.is_some_and(|expected| expected != node) {
+        let message =
+            format!("{} is node {node}, not the one asked for. Nothing was signed", client.server());
+        return Err(CliError::new(Kind::Refused, message));
+    }
     let shown = client.intent(&id).await?;
     let terms = signed_terms(&id, &shown)?;
     if let Some(rendezvous) = seen.rendezvous(&terms)? {
@@ -87,53 +111,77 @@ pub(crate) async fn pay(
     }
     output.note(&format!("terms     {} {} for {}", terms.amount, terms.currency, terms.destination));
     let payer = AccountId(key.verifying_key().to_bytes());
-    let (payment, payload) = match already_paid_by(&shown, payer)? {
-        Some(earlier) => earlier,
-        None => quoted(client, &id, payer, &terms, &node).await?,
+    let (payment, submission) = match already_paid_by(&shown, payer) {
+        // Said again as it was signed then; nothing is signed now.
+        Some(submission) => (check(&submission.payload, &id, payer, node, &terms, None)?, submission),
+        None => {
+            let quote = client.quote(&id, payer.to_string()).await?;
+            let payment = check(&quote.payload, &id, payer, node, &terms, Some(bounds))?;
+            // What is signed is what was read, in the one encoding it has: not the server's bytes, nor its figures.
+            let payload = payment.to_bytes();
+            let signature = bs58::encode(key.sign(&payload).to_bytes()).into_string();
+            let payload = BASE64.encode(&payload);
+            (payment, document::Submission { payer: payer.to_string(), payload, signature })
+        }
     };
     for transfer in &payment.transfers {
         let (purpose, quarks, to) = (transfer.purpose.name(), transfer.quarks, transfer.destination);
         output.note(&format!("          {quarks} to {to} ({purpose})"));
     }
-    let signature = bs58::encode(key.sign(&payload).to_bytes()).into_string();
-    let submission =
-        document::Submission { payer: payer.to_string(), payload: BASE64.encode(&payload), signature };
-    let accepted = client.submit(&id, &submission).await?;
-    let intent = settled(client, &id, wait).await?;
+    let accepted = client.submit(&id, &submission).await.map_err(CliError::outcome_unknown)?;
+    let intent = settled(client, &id, wait).await.map_err(|error| {
+        let message = format!(
+            "the payment was accepted at position {}, but not how it ended: {}",
+            accepted.position,
+            error.message()
+        );
+        CliError::new(Kind::Unreachable, message).hint("the same command again: it cannot pay twice")
+    })?;
     Ok(Paid { intent, payment, accepted })
 }
 
-async fn quoted(
-    client: &Client,
+/// The payment in `payload`, after checking that it is this payer's for this intent on this node, worth what the terms say and
+/// within the bounds of what is signed anew.
+fn check(
+    payload: &str,
     id: &IntentId,
     payer: AccountId,
+    node: NodeId,
     terms: &Terms,
-    node: &document::Node,
-) -> Result<(Payment, Vec<u8>), CliError> {
-    let quote = client.quote(id, payer.to_string()).await?;
-    let payload = BASE64
-        .decode(quote.payload.as_bytes())
-        .map_err(|_| CliError::failed("the quote's payload is not base64"))?;
-    // What is signed is what was read: the bytes, not the figures beside them.
+    bounds: Option<&Bounds>,
+) -> Result<Payment, CliError> {
+    let payload =
+        BASE64.decode(payload.as_bytes()).map_err(|_| CliError::failed("the payload is not base64"))?;
     let payment = Payment::from_bytes(&payload).map_err(CliError::failed)?;
-    if payment.node.to_string() != node.node {
-        return Err(CliError::new(Kind::Refused, "the quote is for another sequencer. Nothing was signed"));
+    let refuse = |what: String| Err(CliError::new(Kind::Refused, format!("{what}. Nothing was signed")));
+    if payment.node != node {
+        return refuse(format!("the payment is for node {}, this is {node}", payment.node));
     }
     check_quote(&payment, id, payer, terms)?;
-    Ok((payment, payload))
+    let Some(Bounds { max_quarks, .. }) = bounds else { return Ok(payment) };
+    let total = payment.total().map_or(u64::MAX, Quarks::get);
+    if let Some(max) = max_quarks.filter(|max| total > *max) {
+        return refuse(format!("the payment takes {total} quarks, --max-quarks allows {max}"));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let latest = Timestamp(0).saturating_add(now).saturating_add(MAX_VALIDITY);
+    if payment.valid_until > latest {
+        return refuse(format!("the quote would stay valid until {}", document::time(payment.valid_until)));
+    }
+    Ok(payment)
 }
 
-/// The payment this payer made for the intent before, so that asking again gives the same answer and not another payment.
-fn already_paid_by(
-    intent: &document::Intent,
-    payer: AccountId,
-) -> Result<Option<(Payment, Vec<u8>)>, CliError> {
-    let Some(earlier) = intent.payment.as_ref().filter(|earlier| earlier.payer == payer.to_string()) else {
-        return Ok(None);
-    };
-    let payload = BASE64.decode(earlier.payload.as_bytes()).map_err(CliError::failed)?;
-    let payment = Payment::from_bytes(&payload).map_err(CliError::failed)?;
-    Ok((payment.payer == payer).then_some((payment, payload)))
+/// What this payer signed and submitted for the intent before, so that asking again gives the same answer.
+fn already_paid_by(intent: &document::Intent, payer: AccountId) -> Option<document::Submission> {
+    let earlier = intent.payment.as_ref()?;
+    let payload = BASE64.decode(earlier.payload.as_bytes()).ok()?;
+    let signature = earlier.signature.parse().ok()?;
+    // Only what carries this payer's own signature counts as this payer's.
+    is_signed_by(&payer.0, &payload, &signature).then(|| document::Submission {
+        payer: payer.to_string(),
+        payload: earlier.payload.clone(),
+        signature: earlier.signature.clone(),
+    })
 }
 
 async fn settled(client: &Client, id: &IntentId, wait: Duration) -> Result<document::Intent, CliError> {
@@ -145,6 +193,15 @@ async fn settled(client: &Client, id: &IntentId, wait: Duration) -> Result<docum
             break;
         }
         intent = client.intent_after(id, intent.revision, left).await?;
+        // A server that answers before there is news must not be asked without a pause.
+        tokio::time::sleep(PAUSE.min(left)).await;
+    }
+    if intent.id != id.to_string() {
+        return Err(CliError::failed(format!(
+            "{} answered for another intent: {}",
+            client.server(),
+            intent.id
+        )));
     }
     Ok(intent)
 }

@@ -45,19 +45,18 @@ async fn serve(options: NodeOptions, output: &Output) -> Result<(), CliError> {
 
 /// Waits for Ctrl-C or a termination signal, or for the engine to fail.
 pub(crate) async fn until_told(node: &Node) -> Result<(), CliError> {
-    let engine = node.engine();
     let failed = async {
         let mut watch = tokio::time::interval(WATCH);
         loop {
             watch.tick().await;
-            if let Some(failure) = engine.failure() {
-                return failure;
+            if let Some(fault) = node.fault() {
+                return fault;
             }
         }
     };
     tokio::select! {
         told = stop_signal() => told.map_err(CliError::failed),
-        failure = failed => Err(CliError::new(Kind::Failed, format!("the node stopped: {failure}"))
+        fault = failed => Err(CliError::new(Kind::Failed, format!("the node stopped: {fault}"))
             .hint("see to the disk, then start the node again: it goes on from what is in the log")),
     }
 }

@@ -7,7 +7,8 @@ use quittance_code_api::proto::code::common::v1::SolanaAccountId;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
 use quittance_code_api::proto::code::messaging::v1::{Message, RequestToReceiveBill};
-use quittance_core::currency::Currency;
+use quittance_core::currency::{Currency, Rate};
+use quittance_core::event::{Event, Record, SignedForm};
 use quittance_core::ids::{AccountId, IntentId, Signature};
 use quittance_core::money::{BasisPoints, NativeAmount};
 use quittance_core::payment::{Payment, Purpose};
@@ -33,7 +34,12 @@ pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<T
     }
     let terms = match authorization.form.as_str() {
         "code_message" => from_message(&signed)?,
-        form => return Err(forged(&format!("they are signed in a form this program cannot read: {form}"))),
+        form => {
+            let message = format!(
+                "the terms are signed in a form that this program cannot read: {form}. Nothing was signed"
+            );
+            return Err(CliError::new(Blame::Misuse, message));
+        }
     };
     if document::Terms::from(&terms) != intent.terms {
         return Err(forged("the terms shown are not the terms signed"));
@@ -63,9 +69,17 @@ pub(crate) fn check_quote(
     if (payment.currency, payment.amount) != (terms.currency, terms.amount) {
         return wrong("its amount or currency differs");
     }
+    if terms.currency == Currency::KIN && payment.rate != Rate::ONE {
+        return wrong("a kin is not worth a kin in it");
+    }
     let Some(total) = payment.total() else { return wrong("its transfers do not add up") };
     if payment.rate.quarks(terms.amount) != Some(total) {
         return wrong("its transfers are not worth the amount at its rate");
+    }
+    // One cent of the smallest request, five cents, is a fifth of it; more than half is no fee.
+    let service: Vec<_> = payment.transfers.iter().filter(|t| t.purpose == Purpose::ServiceFee).collect();
+    if service.len() > 1 || service.iter().any(|fee| fee.quarks.get() > total.get() / 2) {
+        return wrong("it takes more than one service fee, or more than half of the payment for it");
     }
     let fees: Vec<_> = payment.transfers.iter().filter(|transfer| transfer.purpose == Purpose::Fee).collect();
     let asked: Vec<_> = terms.fees.iter().filter(|fee| total.share(fee.basis_points).get() > 0).collect();
@@ -81,6 +95,36 @@ pub(crate) fn check_quote(
         (Some(transfer), None) if transfer.destination == terms.destination => Ok(()),
         _ => wrong("the rest does not go to the destination"),
     }
+}
+
+/// Whether what a record says is what its signature covers, for signatures over the official protocol's messages. The
+/// engine keeps both and leaves reading the one to the adapter that brought it.
+///
+/// # Errors
+/// What the signed message says instead.
+pub(crate) fn check_record(record: &Record) -> Result<(), String> {
+    let (authorization, said) = match &record.event {
+        Event::IntentCreated { authorization, .. } => (authorization, "request_to_receive_bill"),
+        Event::CodeScanned { authorization } => (authorization, "code_scanned"),
+        Event::IntentCanceled { authorization, .. } => (authorization, "client_rejected_payment"),
+        _ => return Ok(()),
+    };
+    if authorization.form != SignedForm::CodeMessage {
+        return Ok(());
+    }
+    let message = Message::decode(authorization.signed.as_slice()).map_err(|error| error.to_string())?;
+    let intent = record.subject.map(|subject| subject.intent.0.to_vec());
+    let same = match (&record.event, &message.kind) {
+        (Event::IntentCreated { terms, .. }, Some(Kind::RequestToReceiveBill(bill))) => {
+            from_bill(bill).is_some_and(|signed| signed == Terms { expires_at: None, ..terms.clone() })
+        }
+        (Event::CodeScanned { .. }, Some(Kind::CodeScanned(_))) => true,
+        (Event::IntentCanceled { .. }, Some(Kind::ClientRejectedPayment(rejected))) => {
+            rejected.intent_id.as_ref().map(|id| &id.value) == intent.as_ref()
+        }
+        _ => false,
+    };
+    if same { Ok(()) } else { Err(format!("the signed message is not the {said} that the record states")) }
 }
 
 fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
