@@ -139,7 +139,7 @@ impl Story {
         let poor = keys::generate()?;
         match pay::pay(&self.client, &seen, &poor, &bounds, PATIENCE, &quiet).await {
             Err(refused) => {
-                self.say(&format!("somebody without funds tries to pay: {}", refused.message()))?
+                self.say(&format!("somebody without funds tries to pay: {}", refused.message()))?;
             }
             Ok(_) => return Err(CliError::failed("somebody paid without funds; this is a bug")),
         }
