@@ -6,6 +6,7 @@ mod golden;
 mod layout;
 mod lifecycle;
 mod properties;
+mod rate_window;
 mod rejections;
 mod speccheck;
 mod support;
