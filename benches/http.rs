@@ -68,6 +68,8 @@ fn create_intent(criterion: &mut Criterion) {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
     let url = format!("http://{}/v1/createIntent", listener.local_addr().expect("bound"));
     runtime.spawn(axum::serve(listener, routes).into_future());
+    // Nothing here is encrypted, but the client is not built without a provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::new();
     let mut from = 0;
     let mut group = criterion.benchmark_group("createIntent over HTTP");

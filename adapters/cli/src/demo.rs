@@ -27,7 +27,7 @@ use crate::log;
 use crate::node::{Node, NodeOptions};
 use crate::output::Output;
 use crate::pay::{self, Bounds, Seen};
-use crate::serve::until_told;
+use crate::serve::{StopSignal, until_told};
 
 /// How long the merchant's page waits for each message.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,9 +62,10 @@ async fn demo(args: DemoArgs, output: &Output) -> Result<(), CliError> {
 
 async fn keep_serving(options: NodeOptions, output: &Output) -> Result<(), CliError> {
     let node = Node::start(options).await?;
+    let stop = StopSignal::catch()?;
     let url = node.url();
     output.result(&serde_json::json!({ "listening": url }), || how_to(&url));
-    let ended = until_told(&node).await;
+    let ended = until_told(&node, stop).await;
     node.stop().await?;
     ended
 }

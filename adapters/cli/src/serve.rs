@@ -26,6 +26,8 @@ async fn serve(options: NodeOptions, output: &Output) -> Result<(), CliError> {
         tracing::warn!("--dev: anybody can deposit and name any destination. Never use this for real money");
     }
     let node = Node::start(options).await?;
+    // Before anybody is told where it listens: from then on somebody may ask it to stop.
+    let stop = StopSignal::catch()?;
     let url = node.url();
     output.result(&serde_json::json!({ "listening": url }), || {
         let engine = node.engine();
@@ -35,7 +37,7 @@ async fn serve(options: NodeOptions, output: &Output) -> Result<(), CliError> {
             engine.durable()
         )
     });
-    let ended = until_told(&node).await;
+    let ended = until_told(&node, stop).await;
     let stopped = node.stop().await;
     ended?;
     let tip = stopped?;
@@ -44,7 +46,7 @@ async fn serve(options: NodeOptions, output: &Output) -> Result<(), CliError> {
 }
 
 /// Waits for Ctrl-C or a termination signal, or for the engine to fail.
-pub(crate) async fn until_told(node: &Node) -> Result<(), CliError> {
+pub(crate) async fn until_told(node: &Node, stop: StopSignal) -> Result<(), CliError> {
     let failed = async {
         let mut watch = tokio::time::interval(WATCH);
         loop {
@@ -55,25 +57,50 @@ pub(crate) async fn until_told(node: &Node) -> Result<(), CliError> {
         }
     };
     tokio::select! {
-        told = stop_signal() => told.map_err(CliError::failed),
+        told = stop.told() => told.map_err(CliError::failed),
         fault = failed => Err(CliError::new(Kind::Failed, format!("the node stopped: {fault}"))
             .hint("see to the disk, then start the node again: it goes on from what is in the log")),
     }
 }
 
+/// Ctrl-C or a termination signal. Once this exists, neither ends the process by itself.
 #[cfg(unix)]
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        told = tokio::signal::ctrl_c() => told,
-        _ = terminate.recv() => Ok(()),
+pub(crate) struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    pub(crate) fn catch() -> Result<Self, CliError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
+        let terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    async fn told(mut self) -> std::io::Result<()> {
+        tokio::select! {
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
+        }
     }
 }
 
+/// Ctrl-C.
 #[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+pub(crate) struct StopSignal;
+
+#[cfg(not(unix))]
+impl StopSignal {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    pub(crate) fn catch() -> Result<Self, CliError> {
+        Ok(Self)
+    }
+
+    async fn told(self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 fn log_to_stderr() {

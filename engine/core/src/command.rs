@@ -18,7 +18,8 @@ use crate::verify::Verified;
 /// lets strangers send them gives the node away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// A merchant asks for a payment. Repeating it gives the first answer again.
+    /// A merchant asks for a payment. Repeating it gives the first answer again for as long as the intent is open, and
+    /// afterwards how it ended.
     Create {
         /// The rendezvous key.
         intent: IntentId,

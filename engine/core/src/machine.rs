@@ -44,7 +44,8 @@ pub type Answer = Result<Accepted, Rejection>;
 /// A request that holds: carried out now, or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The last record that carried it out.
+    /// The last record that carried it out. Where an earlier request had, and no one record stands for it, the last record
+    /// about its intent, or of the log.
     pub position: Position,
     /// Whether an earlier request had done it already.
     pub repeated: bool,

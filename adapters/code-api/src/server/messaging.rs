@@ -68,7 +68,8 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         }
     };
     let accepted = api.engine.execute(request).await.map_err(|error| refusal::failed(error, intent))?;
-    // Both records that a message can repeat, and the one it makes, are the message's own.
+    // The message's own record, new or repeated; after a payment without a scan it is the submission's, and nobody will
+    // find a message under that id.
     let value = message_id(intent, accepted.position).to_vec();
     Ok(messaging::SendMessageResponse {
         result: messaging::send_message_response::Result::Ok.into(),
