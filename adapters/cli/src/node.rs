@@ -160,7 +160,8 @@ struct Opened {
 
 fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let NodeOptions { data, .. } = options;
-    quittance_log_sled::create_dir(data)?;
+    quittance_log_sled::create_dir(data)
+        .map_err(|error| CliError::misuse(format!("cannot make the data directory {error}")))?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));

@@ -93,7 +93,6 @@ pub(crate) struct StopSignal;
 
 #[cfg(not(unix))]
 impl StopSignal {
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
     pub(crate) fn catch() -> Result<Self, CliError> {
         Ok(Self)
     }
