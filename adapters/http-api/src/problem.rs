@@ -38,7 +38,13 @@ impl Problem {
     pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
         let path = path.chars().take(128).collect::<String>();
         let expected = format!("another method for {path}");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method", expected, method.to_string())
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "method",
+            expected,
+            method.to_string(),
+        )
     }
 
     fn new(status: StatusCode, code: &str, field: &str, expected: String, got: String) -> Self {
@@ -88,7 +94,8 @@ impl From<Error> for Problem {
                 // What failed is in the operator's log; strangers need not know its paths.
                 tracing::error!(%error, "a request could not be answered");
                 let (code, expected) = ("node_unavailable", "a running node".into());
-                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "", expected, String::new());
+                let mut problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "", expected, String::new());
                 problem.body.retry = true;
                 problem
             }
