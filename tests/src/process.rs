@@ -169,7 +169,8 @@ impl Server {
     /// # Panics
     /// It does not say where it listens.
     #[must_use]
-    pub fn start(binary: &str, data: &Path) -> Self {
+    pub fn start(binary: impl AsRef<Path>, data: &Path) -> Self {
+        let binary = binary.as_ref();
         let complaints = data.with_extension("stderr");
         let mut child = Command::new(binary)
             .args(["serve", "--dev", "--json", "--listen", "127.0.0.1:0", "--data"])
@@ -178,7 +179,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(File::create(&complaints).expect("a file for the server's log"))
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {binary}: {error}"));
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
         let stdout = child.stdout.take().expect("its stdout is a pipe");
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {

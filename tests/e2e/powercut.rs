@@ -1,0 +1,83 @@
+//! The power is cut under the log, and under a whole node that deals: what was acknowledged is on the disk.
+//!
+//! Each disk is cut twice. Needs root, loop devices, mkfs.ext4 and python3; without them it says that it was skipped. How many trials is
+//! `QUITTANCE_POWERCUT_TRIALS`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What `tests/powercut/powercut` ends with where it cannot cut anything.
+const SKIPPED: i32 = 77;
+const TRIALS: &str = "10";
+
+fn main() -> ExitCode {
+    // A name, or `--list`, asks for tests that have names.
+    if env::args().skip(1).any(|argument| argument == "--list" || !argument.starts_with('-')) {
+        println!("powercut: left out, because other tests were asked for");
+        return ExitCode::SUCCESS;
+    }
+    let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
+    let trials = [("the whole node", Some(node.to_owned()), "1.2"), ("the log alone", log_example(), "0.8")];
+    let mut code = ExitCode::SUCCESS;
+    for (what, program, longest) in trials {
+        let Some(program) = program else {
+            println!("powercut: {what}: the example of the log does not build");
+            return ExitCode::FAILURE;
+        };
+        match cut(&program, longest) {
+            Some(0) => println!("powercut: {what}: nothing acknowledged was lost"),
+            Some(SKIPPED) => println!("powercut: {what}: SKIPPED, the line above says what is missing"),
+            ended => {
+                println!("powercut: {what}: FAILED ({ended:?})");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}
+
+fn cut(program: &Path, longest: &str) -> Option<i32> {
+    let trials = env::var("QUITTANCE_POWERCUT_TRIALS").unwrap_or_else(|_| TRIALS.to_owned());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("powercut/powercut");
+    let program = program.display();
+    let (write, check) =
+        (format!("'{program}' write {{dir}} {{ack}}"), format!("'{program}' check {{dir}} {{acked}}"));
+    let ran = Command::new("python3")
+        .arg(script)
+        .args([
+            "--trials", &trials, "--rounds", "2", "--min-s", "0.3", "--max-s", longest, "--write", &write,
+            "--check", &check,
+        ])
+        .status();
+    match ran {
+        Ok(status) => status.code(),
+        Err(error) => {
+            println!("powercut: python3 does not run: {error}");
+            Some(SKIPPED)
+        }
+    }
+}
+
+/// The log's own writer and checker, which cargo builds with the log's tests and not with these.
+fn log_example() -> Option<PathBuf> {
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "quittance-log-sled",
+            "--example",
+            "powercut",
+            "--message-format=json",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .ok()?;
+    let lines = String::from_utf8_lossy(&built.stdout).into_owned();
+    let artifact = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let example = artifact
+        .filter(|line| line["target"]["kind"][0] == "example")
+        .find_map(|line| line["executable"].as_str().map(PathBuf::from));
+    example.filter(|_| built.status.success())
+}
