@@ -183,6 +183,11 @@ fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), I
             Phase::Confirmed(settlement)
         }
         (Phase::Scheduled(settlement), Event::IntentFailed { released }) => {
+            let failed =
+                |known: &ScheduledTransaction| matches!(known.state, TransactionState::Failed { .. });
+            if !settlement.transactions.iter().any(failed) {
+                return Err(illegal("no transaction failed"));
+            }
             if settlement.outstanding() != *released {
                 return Err(illegal("what is released is not what was still set aside"));
             }

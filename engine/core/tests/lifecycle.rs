@@ -16,7 +16,7 @@ use quittance_core::state::{State, Status};
 use quittance_core::terms::Terms;
 use quittance_core::verify::{cancel_signing_bytes, scan_signing_bytes};
 
-const RENDEZVOUS: u8 = 1;
+pub(crate) const RENDEZVOUS: u8 = 1;
 const PAYER: u8 = 100;
 /// The intent's deadline by the standard policy: an hour after noon.
 const DEADLINE: Timestamp = Timestamp(crate::support::NOON.0 + 3_600_000_000);
@@ -51,23 +51,23 @@ fn terms() -> Terms {
 fn split() -> [(AccountId, u64); 3] {
     [(FEES, 50_000_000), (PARTNER, 625_000_000), (SHOP, 24_325_000_000)]
 }
-const TOTAL: Quarks = Quarks::new(25_000_000_000);
+pub(crate) const TOTAL: Quarks = Quarks::new(25_000_000_000);
 
 fn authorization(signed: Vec<u8>) -> Authorization {
     let signature = sign(RENDEZVOUS, &signed);
     Authorization { form: SignedForm::Native, rule: SignatureRule::Ed25519VerifyStrict, signed, signature }
 }
 
-fn created() -> Event {
+pub(crate) fn created() -> Event {
     let authorization = authorization(terms().signing_bytes(intent(RENDEZVOUS)));
     Event::IntentCreated { terms: terms(), authorization, expires_at: DEADLINE }
 }
 
-fn code_scanned() -> Event {
+pub(crate) fn code_scanned() -> Event {
     Event::CodeScanned { authorization: authorization(scan_signing_bytes(intent(RENDEZVOUS))) }
 }
 
-fn canceled() -> Event {
+pub(crate) fn canceled() -> Event {
     let by = CanceledBy::Merchant;
     let authorization = authorization(cancel_signing_bytes(intent(RENDEZVOUS), by));
     Event::IntentCanceled { by, authorization }
@@ -80,26 +80,26 @@ fn payment() -> Payment {
     world.quote(RENDEZVOUS, PAYER)
 }
 
-fn submitted() -> Event {
+pub(crate) fn submitted() -> Event {
     let payment = payment();
     let signature = sign(PAYER, &payment.to_bytes());
     Event::IntentSubmitted { payment, signature, rule: SignatureRule::Ed25519VerifyStrict }
 }
 
-fn transaction() -> Transaction {
+pub(crate) fn transaction() -> Transaction {
     Transaction { id: transaction_id(&payment().to_bytes(), 0), first_transfer: 0, transfers: 3 }
 }
 
-fn settled() -> Event {
+pub(crate) fn settled() -> Event {
     Event::TransactionSettled { transaction: transaction().id }
 }
 
-fn paid() -> Vec<Event> {
+pub(crate) fn paid() -> Vec<Event> {
     let transactions = vec![transaction()];
     vec![submitted(), Event::IntentVerified { reserved: TOTAL }, Event::IntentScheduled { transactions }]
 }
 
-fn failed() -> Vec<Event> {
+pub(crate) fn failed() -> Vec<Event> {
     let transaction_failed =
         Event::TransactionFailed { transaction: transaction().id, reason: "the rail is closed".into() };
     vec![transaction_failed, Event::IntentFailed { released: TOTAL }]
@@ -126,7 +126,7 @@ fn request(command: &str) -> Request {
 }
 
 /// A world whose intent is in `status`; `None`: there is no such intent.
-fn given(status: Option<Status>) -> World {
+pub(crate) fn given(status: Option<Status>) -> World {
     let mut world = match status {
         None => World::funded(),
         Some(Rejected) => {

@@ -241,3 +241,18 @@ fn frames_keep_to_their_limits_and_follow_each_other() {
         assert!(named, "{why}: {error}");
     }
 }
+
+#[test]
+fn a_rate_that_is_spelled_in_another_way_is_not_what_the_payer_signed() {
+    let mut world = World::funded();
+    world.must(create(1, usd(500)));
+    let payment = world.quote(1, 100);
+    let bytes = payment.to_bytes();
+    // Mantissa 2 and scale 5 stand behind the amount: 17 + 1 + 3 × 32 + 3 + 8 bytes in.
+    assert_eq!(bytes[125..134], [2, 0, 0, 0, 0, 0, 0, 0, 5]);
+    for (mantissa, scale, read) in [(2, 5, true), (20, 6, false), (0, 5, false), (2, 28, false)] {
+        let mut bytes = bytes.clone();
+        (bytes[125], bytes[133]) = (mantissa, scale);
+        assert_eq!(Payment::from_bytes(&bytes).is_ok(), read, "{mantissa} × 10^-{scale}");
+    }
+}

@@ -338,3 +338,17 @@ fn a_policy_means_the_same_before_and_after_a_restart() {
         }
     }
 }
+
+#[test]
+fn a_payer_may_spend_the_last_quark_and_not_one_more() {
+    for (short, outcome) in [(0, None), (1, Some(RejectionCode::FundsInsufficient))] {
+        let mut world = World::with_policy(Policy::standard(FEES));
+        world.must(rates(&[("usd", "0.00002")]));
+        world.must(create(1, usd(500)));
+        let payment = world.quote(1, PAYER);
+        let total = payment.total().unwrap().get();
+        world.must(deposit("exactly", payer(PAYER), total - short));
+        let answer = world.send(submit(PAYER, &payment)).1;
+        assert_eq!(answer.err().map(|rejection| rejection.code), outcome, "{short} quarks short");
+    }
+}
