@@ -273,6 +273,14 @@ impl Drop for Server {
 /// # Panics
 /// It cannot be started or does not end.
 pub fn run(command: &mut Command) -> Ran {
+    run_within(command, PATIENCE)
+}
+
+/// Runs a command that may take this long to its end.
+///
+/// # Panics
+/// It cannot be started or does not end.
+pub fn run_within(command: &mut Command, patience: Duration) -> Ran {
     let name = command.get_program().to_os_string();
     let mut child = command
         .env("COLUMNS", "100")
@@ -282,7 +290,7 @@ pub fn run(command: &mut Command) -> Ran {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", name.display()));
     let (stdout, stderr) = (drained(child.stdout.take()), drained(child.stderr.take()));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let status = loop {
         if let Some(status) = child.try_wait().expect("our own child") {
             break status;

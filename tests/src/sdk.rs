@@ -3,13 +3,17 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use crate::process::{Here, run};
+use crate::process::{Here, run_within};
 
 /// Versions and integrity of every package; an installation is reused as long as these stay.
 const PACKAGE: &str = include_str!("../sdk/package.json");
 const PACKAGE_LOCK: &str = include_str!("../sdk/package-lock.json");
 const REQUIREMENTS: &str = include_str!("../sdk/requirements.txt");
+
+/// How long one step of an installation may take on a slow line.
+const INSTALL: Duration = Duration::from_secs(600);
 
 /// The JavaScript packages: the path of their `node_modules`.
 ///
@@ -84,7 +88,7 @@ fn installed(
         fs::write(directory.join(file), text).expect("a file in the directory for the packages");
     }
     for mut command in commands(&directory) {
-        let ran = run(&mut command);
+        let ran = run_within(&mut command, INSTALL);
         assert_eq!(ran.code, 0, "the SDKs cannot be installed ({command:?}):\n{}{}", ran.stdout, ran.stderr);
     }
     fs::write(done, whole).expect("a mark in the directory of the packages");
@@ -96,8 +100,8 @@ fn version(tool: &str, install: &str) -> String {
     match Command::new(tool).arg("--version").output() {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         _ => panic!(
-            "`{tool}` does not run here. This test runs an official SDK: install {install}, or leave the test out with \
-                     `cargo test -p quittance-tests -- --skip sdk`"
+            "`{tool}` does not run here. This test runs an official SDK: install {install}, or name the tests that need \
+             none: `cargo test -p quittance-tests --test cli --test bad_input --test kill --test powercut`"
         ),
     }
 }

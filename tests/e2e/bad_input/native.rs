@@ -153,7 +153,7 @@ fn a_bad_request_is_refused_with_the_field_at_fault() {
         [("DELETE", "/v1/node"), ("POST", "/v1/node"), ("PUT", quote.as_str()), ("GET", submit.as_str())]
     {
         let answer = call(&stage, method, path, b"{}");
-        assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
+        refused_as_a_problem(&format!("{method} {path}"), &answer, 405, "method_not_allowed", "method");
         assert!(
             answer.header("allow").is_some(),
             "{method} {path} does not say what is allowed: {}",
