@@ -83,7 +83,7 @@ fn signatures(lives: u64) -> Duration {
     thread::scope(|scope| {
         for chunk in work.chunks(work.len().div_ceil(cores)) {
             scope.spawn(move || {
-                chunk.iter().for_each(|request| drop(request.clone().verify().expect("signed")))
+                chunk.iter().for_each(|request| drop(request.clone().verify().expect("signed")));
             });
         }
     });
@@ -96,7 +96,7 @@ fn raw_file(directory: &TempDir, bytes: usize, lives: u64) -> Duration {
     // Allocated beforehand, so that only data has to reach the disk.
     (&file).write_all(&vec![0; bytes]).expect("room");
     file.sync_all().expect("synced");
-    let groups = (lives as usize * 2).div_ceil(IN_FLIGHT);
+    let groups = (usize::try_from(lives).expect("few") * 2).div_ceil(IN_FLIGHT);
     let group = vec![7; bytes / groups];
     let start = Instant::now();
     for number in 0..groups {

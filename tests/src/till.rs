@@ -198,12 +198,8 @@ impl Paid {
         let again = submit(address, id, submission)?.map_err(|answer: Answer| answer.text());
         let again =
             again.unwrap_or_else(|refusal| panic!("{id}: the same payment again is refused: {refusal}"));
-        // Submitted, verified and scheduled are three records of one frame; the answer names one of them.
-        let own = position.saturating_sub(2)..=*position;
-        assert!(
-            again.repeated && own.contains(&again.position),
-            "{id}: paid at {position}, again: {again:?}"
-        );
+        // The same request, the same answer: the very record that carried it out.
+        assert!(again.repeated && again.position == *position, "{id}: paid at {position}, again: {again:?}");
         Ok(())
     }
 }

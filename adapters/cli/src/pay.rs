@@ -67,7 +67,7 @@ pub(crate) fn run(args: &PayArgs, output: &Output) -> Result<(), CliError> {
         "state": state,
         "position": position,
         "payer": paid.payment.payer.to_string(),
-        "quarks": paid.payment.total().map(quittance_core::money::Quarks::get),
+        "quarks": paid.payment.total().map(Quarks::get),
         "rate": paid.payment.rate.to_string(),
         "submitted_at_position": paid.accepted.position,
         "repeated": paid.accepted.repeated,

@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use quittance_core::command::Request;
 use quittance_core::ids::{AccountId, DepositKey};
@@ -14,22 +14,22 @@ const MAX_KEY_BYTES: usize = 255;
 
 pub(crate) async fn show(
     State(api): State<Api>,
-    Path(account): Path<String>,
+    account: Result<Path<String>, PathRejection>,
 ) -> Result<Json<document::Account>, Problem> {
-    let account = parse(&account)?;
+    let account = parse(&account?)?;
     Ok(Json(api.engine.query(move |known| of(account, known)).await?))
 }
 
 pub(crate) async fn deposit(
     State(api): State<Api>,
-    Path(account): Path<String>,
+    account: Result<Path<String>, PathRejection>,
     body: Result<Json<document::DepositRequest>, JsonRejection>,
 ) -> Result<Json<document::Account>, Problem> {
     if !api.options.dev {
         let got = "a node for real money, which has no way to deposit yet";
         return Err(Problem::forbidden("a node started with --dev", got));
     }
-    let account = parse(&account)?;
+    let account = parse(&account?)?;
     let Json(document::DepositRequest { quarks, key }) = body?;
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Problem::malformed("key", format!("1 to {MAX_KEY_BYTES} bytes"), key.len()));

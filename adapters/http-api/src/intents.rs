@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use data_encoding::BASE64;
 use quittance_core::command::Request;
@@ -27,10 +27,10 @@ pub(crate) struct News {
 
 pub(crate) async fn show(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     news: Result<Query<News>, QueryRejection>,
 ) -> Result<Json<document::Intent>, Problem> {
-    let id = parse(&id)?;
+    let id = parse(&id?)?;
     let Query(News { after, wait_ms }) = news?;
     let deadline = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0)).min(MAX_WAIT);
     let (mut intent, seen) = look(&api, id).await?;
@@ -59,10 +59,10 @@ pub(crate) async fn show(
 
 pub(crate) async fn quote(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     body: Result<Json<document::QuoteRequest>, JsonRejection>,
 ) -> Result<Json<document::Quote>, Problem> {
-    let id = parse(&id)?;
+    let id = parse(&id?)?;
     let payer = payer(&body?.payer)?;
     let now = api.engine.now();
     let payment =
@@ -72,10 +72,10 @@ pub(crate) async fn quote(
 
 pub(crate) async fn submit(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     body: Result<Json<document::Submission>, JsonRejection>,
 ) -> Result<Json<document::Accepted>, Problem> {
-    let intent = parse(&id)?;
+    let intent = parse(&id?)?;
     let Json(document::Submission { payer: text, payload, signature }) = body?;
     let payer = payer(&text)?;
     let payload = BASE64
@@ -86,7 +86,7 @@ pub(crate) async fn submit(
         .map_err(|error| Problem::malformed("signature", error, format!("{} characters", signature.len())))?;
     let accepted = api.engine.execute(Request::Submit { intent, payer, payload, signature }).await?;
     Ok(Json(document::Accepted {
-        id,
+        id: intent.to_string(),
         state: accepted.status.map(Status::name).unwrap_or_default().into(),
         position: accepted.position.0,
         repeated: accepted.repeated,

@@ -1,7 +1,7 @@
 //! Failures as HTTP: a status and a [`document::Problem`].
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_core::rejection::{Class, Rejection, RejectionCode};
@@ -108,6 +108,12 @@ impl From<JsonRejection> for Problem {
         let mut problem = Self::malformed("body", "a JSON object of this call's form", rejection.body_text());
         problem.status = rejection.status();
         problem
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::malformed("path", "percent-encoded UTF-8", rejection.body_text())
     }
 }
 

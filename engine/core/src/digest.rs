@@ -185,6 +185,7 @@ impl Hash {
 
     fn settlement(&mut self, settlement: &Settlement) {
         self.submission(&settlement.submission);
+        self.number(settlement.scheduled.0);
         self.number(settlement.transactions.len() as u64);
         for scheduled in &settlement.transactions {
             self.bytes(&scheduled.transaction.id.0);

@@ -162,7 +162,7 @@ fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), I
                 state: TransactionState::Ordered,
             };
             let transactions = transactions.iter().map(ordered).collect();
-            Phase::Scheduled(Settlement { submission, transactions })
+            Phase::Scheduled(Settlement { submission, scheduled: record.position, transactions })
         }
         (Phase::Scheduled(mut settlement), Event::TransactionSettled { transaction }) => {
             settle(&mut settlement, ledger, *transaction).map_err(illegal)?;

@@ -149,7 +149,8 @@ fn verify_submission(
 ) -> Result<Submit, Rejection> {
     let payment = Payment::from_bytes(payload).map_err(|malformed| {
         let field = alloc::format!("payload.{}", malformed.field);
-        Rejection::new(RejectionCode::PayloadMalformed, field, malformed.expected, "")
+        let got = alloc::format!("a payload of {} bytes", payload.len());
+        Rejection::new(RejectionCode::PayloadMalformed, field, malformed.expected, got)
     })?;
     if payment.intent != intent {
         let code = RejectionCode::PayloadIntentMismatch;

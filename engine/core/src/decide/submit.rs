@@ -21,7 +21,8 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
     if let Some(submission) = intent.submission()
         && submission.payment == submit.payment
     {
-        return Ok(Decision::repeated(Some(id), submission.position));
+        let carried_out = intent.settlement().map_or(submission.position, |settlement| settlement.scheduled);
+        return Ok(Decision::repeated(Some(id), carried_out));
     }
     open(intent, now)?;
     // From here on the payer's word is on record, whether it passes or not.

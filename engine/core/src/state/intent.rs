@@ -74,6 +74,8 @@ pub struct Submission {
 pub struct Settlement {
     /// The payment.
     pub submission: Submission,
+    /// Where the order of its transactions is in the log.
+    pub scheduled: Position,
     /// Its transactions, in order.
     pub transactions: Vec<ScheduledTransaction>,
 }

@@ -1,11 +1,11 @@
-//! What the fuzzer was given for the protocol, again, without the fuzzer: `cargo test` in this folder.
+//! What the fuzzer was given for the protocol and what it found, again, in every ordinary test run.
 
-#[path = "../targets/code_api.rs"]
+#[path = "../../../fuzz/targets/code_api.rs"]
 mod targets;
 
 #[test]
 fn inputs_that_once_broke_an_envelope_do_not_break_it_again() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/envelope_decode");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/envelope_decode");
     let inputs: Vec<_> =
         folder.read_dir().expect("the corpus").map(|entry| entry.expect("an entry").path()).collect();
     assert!(!inputs.is_empty(), "an empty corpus proves nothing");
