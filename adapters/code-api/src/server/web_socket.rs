@@ -28,14 +28,18 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A busy node holds thousands of sockets with one small frame each; the library's default is 128 KiB for each direction.
 const BUFFER: usize = 4 * 1024;
 
+/// The longest frame that is read to its end. Longer than an envelope may be: a client that is cut off while it writes may
+/// never see why, so one that is a little over the limit is heard out and then told.
+const MAX_FRAME_LEN: usize = MAX_ENVELOPE_LEN + MAX_ENVELOPE_LEN / 16;
+
 /// Takes the socket, if there is a place for it.
 pub(super) fn accept(api: Api, upgrade: WebSocketUpgrade) -> Response {
     let Ok(place) = api.sockets.clone().try_acquire_owned() else {
         return envelope_http::refused(&too_many());
     };
     let upgrade = upgrade
-        .max_message_size(MAX_ENVELOPE_LEN)
-        .max_frame_size(MAX_ENVELOPE_LEN)
+        .max_message_size(MAX_FRAME_LEN)
+        .max_frame_size(MAX_FRAME_LEN)
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(2 * MAX_ENVELOPE_LEN);
