@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod error;
 mod keys;
+mod listener;
 mod log;
 mod node;
 mod output;

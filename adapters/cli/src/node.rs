@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::PolicyFile;
 use crate::error::{CliError, Kind};
 use crate::keys;
+use crate::listener::Places;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -101,7 +102,9 @@ impl Node {
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
         let stop = shutdown.clone().cancelled_owned();
-        let server = tokio::spawn(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future());
+        let server = tokio::spawn(
+            axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
+        );
         Ok(Self { engine, rail, server, address, shutdown })
     }
 
@@ -170,24 +173,56 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
     let handle = engine.handle();
     let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
+    let (mut policy, made) =
+        handle.query_blocking(|state| (state.policy().clone(), Made::of(state))).map_err(CliError::failed)?;
+    made.suits(options)?;
     // A log keeps its policy until the operator states another; what the configuration leaves open stays as it is.
-    let mut policy = handle.query_blocking(|state| state.policy().clone()).map_err(CliError::failed)?;
     options.policy.apply(&mut policy)?;
     ask(Request::SetPolicy { policy })?;
-    let from_dev = |state: &State| state.rates().tables().any(|table| table.source == DEV_SOURCE);
-    if !options.dev && handle.query_blocking(from_dev).map_err(CliError::failed)? {
-        return Err(CliError::misuse(format!(
-            "{} was made with --dev: what its accounts hold is made up",
-            data.display()
-        ))
-        .hint("another --data directory for real money, or --dev again"));
-    }
     if !options.rates.is_empty() {
         let source = if options.dev { DEV_SOURCE } else { "configuration" };
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
     let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
     Ok(Opened { engine, rail, table })
+}
+
+/// With or without `--dev`, as far as a log tells. The two do not mix: one deposit by a stranger, and nothing in the log is
+/// worth anything any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// Nothing has happened yet.
+    New,
+    WithDev,
+    WithoutDev,
+}
+
+impl Made {
+    fn of(state: &State) -> Self {
+        if state.rates().tables().any(|table| table.source == DEV_SOURCE) {
+            return Self::WithDev;
+        }
+        let used = state.rates().latest().is_some()
+            || state.intents().next().is_some()
+            || state.ledger().accounts().next().is_some();
+        if used { Self::WithoutDev } else { Self::New }
+    }
+
+    fn suits(self, options: &NodeOptions) -> Result<(), CliError> {
+        let data = options.data.display();
+        let (message, hint) = match (self, options.dev) {
+            (Self::New, _) | (Self::WithDev, true) | (Self::WithoutDev, false) => return Ok(()),
+            (Self::WithDev, false) => (
+                format!("{data} was made with --dev: what its accounts hold is made up"),
+                "another --data directory for real money, or --dev again",
+            ),
+            (Self::WithoutDev, true) => (
+                format!("{data} was made without --dev, which would let anybody deposit there"),
+                "another --data directory for trying things out, or no --dev",
+            ),
+        };
+        Err(CliError::misuse(message).hint(hint))
+    }
 }
 
 /// The node's key: made at the first start, kept for ever.

@@ -168,8 +168,12 @@ impl SledLog {
         let due = self.saved.tip.position == Position::START
             || self.frames_since >= TIP_EVERY_FRAMES
             || self.saved_at.elapsed() >= TIP_EVERY;
-        if due {
-            self.save_tip().map_err(|error| AppendError::Unknown(error.to_string()))?;
+        if due && let Err(error) = self.save_tip() {
+            if self.saved.tip.position == Position::START {
+                return Err(AppendError::Unknown(error.to_string()));
+            }
+            // The frames are durable; the next append tries again.
+            tracing::warn!(%error, "the tip file was not replaced");
         }
         Ok(())
     }

@@ -43,12 +43,13 @@ enum Next {
 
 impl Frames {
     fn fetch(&mut self) -> Result<(), Failure> {
-        let from = match self.next {
-            Next::Holding(position) => self.first_of_the_frame_with(position)?,
-            Next::From(position) => position,
+        // Whoever wants one record takes one frame and goes; whoever stays reads on in batches.
+        let (from, limit) = match self.next {
+            Next::Holding(position) => (self.first_of_the_frame_with(position)?, 1),
+            Next::From(position) => (position, BATCH),
             Next::End => return Ok(()),
         };
-        let frames = self.store.frames(from, BATCH)?;
+        let frames = self.store.frames(from, limit)?;
         self.next = match frames.last() {
             Some((first, bytes)) => {
                 // Frames that do not decode are the caller's to find: it checks the chain.

@@ -33,9 +33,9 @@ fn an_envelope_that_is_none_is_refused() {
     check(
         "too much",
         "POST",
-        &call("MicroPayment", "getStatus", &vec![0; 1 << 20]),
+        &call("MicroPayment", "getStatus", &vec![0; 1 << 16]),
         413,
-        "at most 1048576 bytes",
+        "at most 65536 bytes",
     );
     check(
         "no such service",

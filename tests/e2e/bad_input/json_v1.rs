@@ -35,7 +35,7 @@ fn a_bad_request_is_refused_in_the_words_the_sdks_know() {
     check("a short intent", &with("intent", json!("abc")), 400, "intent is not a public key");
     check(
         "a very long intent",
-        &with("intent", json!("1".repeat(500_000))),
+        &with("intent", json!("1".repeat(50_000))),
         400,
         "intent is not a public key",
     );
@@ -53,8 +53,8 @@ fn a_bad_request_is_refused_in_the_words_the_sdks_know() {
     );
     check("no message", &with("message", json!("")), 400, "");
     check("a webhook", &with("webhook", json!("https://example.com/")), 400, "webhook");
-    check("too much", &format!("{}{}", " ".repeat(1 << 20), honest), 400, "at most");
-    check("deep nesting", &"[".repeat(200_000), 400, "");
+    check("too much", &format!("{}{}", " ".repeat(1 << 16), honest), 400, "at most");
+    check("deep nesting", &"[".repeat(50_000), 400, "");
     let too_dear = order(MERCHANT, 501, "usd", "too dear").create_intent_json(None);
     check("an amount above the limit", &too_dear, 400, "rpc error: code = InvalidArgument desc = ");
     let too_cheap = order(MERCHANT, 4, "usd", "too cheap").create_intent_json(None);

@@ -4,6 +4,7 @@ use prost::Message as _;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::event::{CanceledBy, SignedForm};
 use quittance_core::ids::{IntentId, Position, Signature};
+use quittance_core::verify::{MAX_SIGNED_BYTES, is_signed_by};
 
 use super::hub::Stream;
 use super::inbox::Inbox;
@@ -24,11 +25,16 @@ const MAX_POLLED: usize = 257;
 
 /// `SendMessage` (protocol e.2, e.3).
 pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessageResponse, Status> {
-    let request: messaging::SendMessageRequest = decode_body(body)?;
-    request.validate().map_err(Status::invalid_argument)?;
     // A decoder merges a message that is there twice into one that nobody signed. Here each is there once, and everything
     // from now on is read from the very bytes the signature covers.
-    let raw = once(body, &[1, 2, 3])?;
+    let signed = once(body, &[1, 2, 3]);
+    if signed.as_ref().is_ok_and(|raw| raw.len() > MAX_SIGNED_BYTES) {
+        let text = format!("expected a message of at most {MAX_SIGNED_BYTES} bytes");
+        return Err(Status::invalid_argument(text));
+    }
+    let request: messaging::SendMessageRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    let raw = signed?;
     let message = messaging::Message::decode(raw).map_err(Status::invalid_argument)?;
     let intent = intent_id(request.rendezvous_key.as_ref())?;
     let signature = signature(request.signature.as_ref())?;
@@ -39,33 +45,23 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         let text = "message.send_message_request_signature cannot be set by clients";
         return Err(Status::invalid_argument(text));
     }
-    let unproven = || unproven(raw, signature);
-    let request = match &message.kind {
-        None => return Err(Status::invalid_argument("message.kind must be set")),
-        Some(Kind::IntentSubmitted(_)) => return Err(server_only("intent_submitted")),
-        Some(Kind::WebhookCalled(_)) => return Err(server_only("webhook_called")),
-        Some(Kind::AirdropReceived(_)) => return Err(server_only("airdrop_received")),
-        Some(Kind::RequestToGrabBill(_)) => {
-            return Err(refusal::unimplemented("message.kind request_to_grab_bill"));
-        }
-        Some(Kind::RequestToLogin(_)) => {
-            return Err(refusal::unimplemented("message.kind request_to_login"));
-        }
-        Some(Kind::ClientRejectedLogin(_)) => {
-            return Err(refusal::unimplemented("message.kind client_rejected_login"));
-        }
-        Some(Kind::RequestToReceiveBill(request)) => {
-            let signed = unproven()?;
-            let terms = receive_bill::terms(api, intent, request).await?;
-            Request::Create { intent, terms, signed }
-        }
-        Some(Kind::CodeScanned(_)) => Request::MarkScanned { intent, signed: unproven()? },
-        Some(Kind::ClientRejectedPayment(rejected)) => {
-            if rejected.intent_id.as_ref().is_none_or(|id| id.value != intent.0) {
-                return Err(Status::invalid_argument(format!("intent id must be {intent}")));
-            }
-            Request::Cancel { intent, by: CanceledBy::Payer, signed: unproven()? }
-        }
+    let kind = message.kind.ok_or_else(|| Status::invalid_argument("message.kind must be set"))?;
+    let reserved = match kind {
+        Kind::IntentSubmitted(_) => Some("intent_submitted"),
+        Kind::WebhookCalled(_) => Some("webhook_called"),
+        Kind::AirdropReceived(_) => Some("airdrop_received"),
+        _ => None,
+    };
+    if let Some(kind) = reserved {
+        return Err(server_only(kind));
+    }
+    let signed = unproven(raw, signature)?;
+    let request = match request_of(api, intent, &kind, &signed).await {
+        Ok(request) => request,
+        // The engine checks the signature of what it is asked. What it is not asked is checked here, so that only who holds
+        // the key learns what is wrong with the content (protocol e.2: step 4 before step 5).
+        Err(_) if !is_signed(intent, &signed) => return Err(Status::unauthenticated()),
+        Err(status) => return Err(status),
     };
     let accepted = api.engine.execute(request).await.map_err(|error| refusal::failed(error, intent))?;
     // The message's own record, new or repeated; after a payment without a scan it is the submission's, and nobody will
@@ -75,6 +71,34 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         result: messaging::send_message_response::Result::Ok.into(),
         message_id: Some(messaging::MessageId { value }),
     })
+}
+
+/// What a client's message asks of the engine; the kind-specific checks of protocol e.2.
+async fn request_of(api: &Api, intent: IntentId, kind: &Kind, signed: &Unproven) -> Result<Request, Status> {
+    let signed = signed.clone();
+    match kind {
+        Kind::RequestToReceiveBill(request) => {
+            let terms = receive_bill::terms(api, intent, request).await?;
+            Ok(Request::Create { intent, terms, signed })
+        }
+        Kind::CodeScanned(_) => Ok(Request::MarkScanned { intent, signed }),
+        Kind::ClientRejectedPayment(rejected) => {
+            if rejected.intent_id.as_ref().is_none_or(|id| id.value != intent.0) {
+                return Err(Status::invalid_argument(format!("intent id must be {intent}")));
+            }
+            Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed })
+        }
+        Kind::RequestToGrabBill(_) => Err(refusal::unimplemented("message.kind request_to_grab_bill")),
+        Kind::RequestToLogin(_) => Err(refusal::unimplemented("message.kind request_to_login")),
+        Kind::ClientRejectedLogin(_) => Err(refusal::unimplemented("message.kind client_rejected_login")),
+        Kind::IntentSubmitted(_) | Kind::WebhookCalled(_) | Kind::AirdropReceived(_) => {
+            Err(server_only("of a server"))
+        }
+    }
+}
+
+fn is_signed(intent: IntentId, signed: &Unproven) -> bool {
+    signed.candidates.iter().any(|bytes| is_signed_by(&intent.0, bytes, &signed.signature))
 }
 
 /// An open `OpenMessageStream`: what is there and was not acknowledged, then what comes, in order and each once.

@@ -94,7 +94,11 @@ async fn a_message_that_clients_may_not_send_is_refused_even_when_signed() {
             400,
             "[invalid_argument] undecodable request: field 3: expected once, is there several times",
         ),
-        (with(delimited(777, &[0; 4096])), 400, "[invalid_argument] signed_bytes_too_long"),
+        (
+            with(delimited(777, &[0; 4096])),
+            400,
+            "[invalid_argument] expected a message of at most 4096 bytes",
+        ),
         (kind(6, &stamp), 404, &not_found),
         (SignedMessage::client_rejected_payment(key).to_request().encode_to_vec(), 404, &not_found),
         (rejected.to_request().encode_to_vec(), 400, &other_id),
