@@ -18,6 +18,7 @@ use quittance_runtime::{Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::PolicyFile;
 use crate::error::{CliError, Kind};
@@ -74,6 +75,7 @@ pub struct Node {
     server: JoinHandle<std::io::Result<()>>,
     address: SocketAddr,
     shutdown: CancellationToken,
+    sockets: TaskTracker,
 }
 
 impl Node {
@@ -97,6 +99,7 @@ impl Node {
             true => Destinations::Any,
             false => Destinations::Known(Arc::new(options.accounts.iter().copied().collect())),
         };
+        let sockets = protocol.tasks.clone();
         let native = quittance_http_api::Options { dev: options.dev, shutdown: shutdown.clone() };
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
@@ -105,7 +108,7 @@ impl Node {
         let server = tokio::spawn(
             axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
         );
-        Ok(Self { engine, rail, server, address, shutdown })
+        Ok(Self { engine, rail, server, address, shutdown, sockets })
     }
 
     /// Where it listens, as a URL.
@@ -138,7 +141,12 @@ impl Node {
     pub(crate) async fn stop(mut self) -> Result<Tip, CliError> {
         self.shutdown.cancel();
         // A client that never finishes its request must not keep the node from stopping.
-        if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
+        self.sockets.close();
+        let ended = async {
+            let _ = (&mut self.server).await;
+            self.sockets.wait().await;
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
             tracing::warn!("connections are still open after {GRACE:?}; going on without them");
             self.server.abort();
         }

@@ -49,6 +49,8 @@ pub(crate) struct Committer {
     pub(crate) shared: Arc<Shared>,
     /// Dropped with the thread: that is how subscriptions learn of the end.
     pub(crate) durable: watch::Sender<Position>,
+    /// Dropped with the thread too: after that nobody is answered any more.
+    pub(crate) _alive: watch::Sender<()>,
 }
 
 impl Committer {

@@ -82,18 +82,28 @@ impl Engine {
         let (jobs_in, jobs) = bounded(options.queue.max(1));
         let (commits_in, commits) = bounded(options.queue.max(1));
         let (durable_in, durable) = watch::channel(tip.position);
+        let (alive_in, alive) = watch::channel(());
         let shared = Arc::new(Shared {
             node: options.node,
             clock: options.clock.clone(),
             reader,
             recent: Arc::new(Recent::default()),
             durable,
+            alive,
             stopping: AtomicBool::new(false),
             failed: OnceLock::new(),
         });
         let epoch = tip.epoch + 1;
         let initialized = replayed.state.node().is_some();
-        let committer = Committer { log, tip, epoch, commits, shared: shared.clone(), durable: durable_in };
+        let committer = Committer {
+            log,
+            tip,
+            epoch,
+            commits,
+            shared: shared.clone(),
+            durable: durable_in,
+            _alive: alive_in,
+        };
         let sequencer = Sequencer {
             core: Core::new(replayed.state),
             clock: options.clock,

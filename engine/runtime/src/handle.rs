@@ -41,7 +41,7 @@ impl Ticket {
     /// # Errors
     /// As [`Handle::execute`].
     pub async fn wait(self) -> Result<Accepted, Error> {
-        self.answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
+        self.shared.answer(self.answer).await
     }
 
     /// The answer, blocking the thread. Not for use inside an async runtime.
@@ -49,7 +49,7 @@ impl Ticket {
     /// # Errors
     /// As [`Handle::execute`].
     pub fn wait_blocking(self) -> Result<Accepted, Error> {
-        self.answer.blocking_recv().unwrap_or_else(|_| Err(self.shared.gone()))
+        pollster::block_on(self.wait())
     }
 }
 
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
+    /// Never changes; ends with the thread that answers last.
+    pub(crate) alive: watch::Receiver<()>,
     pub(crate) stopping: AtomicBool,
     pub(crate) failed: OnceLock<Failure>,
 }
@@ -109,7 +111,7 @@ impl Handle {
         &self,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(look)?.await.map_err(|_| self.shared.gone())?
+        self.shared.answer(self.ask(look)?).await
     }
 
     /// The same, blocking the thread. Not for use inside an async runtime.
@@ -120,7 +122,7 @@ impl Handle {
         &self,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.ask(look)?.blocking_recv().map_err(|_| self.shared.gone())?
+        pollster::block_on(self.shared.answer(self.ask(look)?))
     }
 
     /// Durable records from `from` on, those to come included.
@@ -217,6 +219,17 @@ impl Shared {
 
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failed.get().cloned()
+    }
+
+    /// Waits for an answer, or for the end of everybody who could give it: what was put into a queue after its reader had
+    /// stopped would otherwise be waited for as long as anybody holds a [`Handle`].
+    async fn answer<T>(&self, mut answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+        let mut alive = self.alive.clone();
+        tokio::select! {
+            biased;
+            answered = &mut answer => answered.unwrap_or_else(|_| Err(self.gone())),
+            _ = alive.changed() => answer.try_recv().unwrap_or_else(|_| Err(self.gone())),
+        }
     }
 
     /// Why an answer never came.

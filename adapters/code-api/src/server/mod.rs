@@ -39,6 +39,7 @@ use quittance_runtime::Handle;
 use quittance_runtime::table::Table;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
 use hub::Hub;
@@ -52,6 +53,9 @@ pub struct Options {
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
+    /// Every open WebSocket. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
+    /// each client is told.
+    pub tasks: TaskTracker,
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
     /// How many WebSockets may be open, and HTTP requests waiting for a message, together. More are refused with 503.
@@ -74,6 +78,7 @@ impl Options {
             destinations: Destinations::Known(Arc::default()),
             acknowledged,
             shutdown,
+            tasks: TaskTracker::new(),
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,

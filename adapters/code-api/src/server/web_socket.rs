@@ -43,9 +43,12 @@ pub(super) fn accept(api: Api, upgrade: WebSocketUpgrade) -> Response {
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(2 * MAX_ENVELOPE_LEN);
-    upgrade.on_upgrade(async move |socket| {
-        serve(&api, socket).await;
-        drop(place);
+    let tasks = api.options.tasks.clone();
+    upgrade.on_upgrade(move |socket| {
+        tasks.track_future(async move {
+            serve(&api, socket).await;
+            drop(place);
+        })
     })
 }
 
