@@ -250,7 +250,7 @@ mod tests {
         check(&request("MicroPayment", "GetStatus"), "Invalid method name: MicroPayment.GetStatus", 404);
         check(&[], "Invalid service name: ", 404);
         let long = vec![0; MAX_ENVELOPE_LEN + 1];
-        check(&long, "expected an envelope of at most 1048576 bytes, got 1048577", 413);
+        check(&long, "expected an envelope of at most 65536 bytes, got 65537", 413);
         assert_eq!(decode_request(&[0x0a]).map_err(|error| error.http_status()), Err(400));
     }
 
