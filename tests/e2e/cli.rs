@@ -1,6 +1,7 @@
 //! The command line as people and their scripts see it.
 
 use std::net::TcpListener;
+use std::sync::OnceLock;
 
 use data_encoding::{BASE64, HEXLOWER};
 use quittance_code_api::request::SignedRequest;
@@ -259,6 +260,65 @@ fn altered_terms_are_never_signed() {
     let paid =
         HERE.run(["pay", &id, "--client-secret", &secret, "--key", key, "--server", &url, "--json"]).json();
     assert_eq!(paid["state"], "confirmed", "{paid}");
+    server.stop();
+}
+
+/// A quote for another intent, in the payer's name, as a lying node got it from an honest one.
+static BAIT: OnceLock<Value> = OnceLock::new();
+
+#[test]
+fn a_payment_put_into_the_payers_mouth_is_not_signed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let (key, payer) = HERE.funded_key(directory.path(), &server, PURSE);
+    let key = key.to_str().expect("a path in UTF-8");
+    let (wanted, trap) = (order(MERCHANT, 25, "usd", "order-42"), order(SOMEBODY_ELSE, 500, "usd", "trap"));
+    for request in [&wanted, &trap] {
+        create(server.address(), request).expect("a node").expect("an intent");
+    }
+    let (id, trap) = (wanted.intent_id().to_string(), trap.intent_id().to_string());
+    let quote =
+        http::post(server.address(), &format!("/v1/intents/{trap}/quote"), &json!({ "payer": payer }));
+    let quote = quote.expect("a node").json();
+    let signature = bs58::encode([7; 64]).into_string();
+    let bait = json!({
+        "payer": payer, "rate": quote["rate"], "quarks": quote["quarks"], "transfers": quote["transfers"],
+        "payload": quote["payload"], "signature": signature, "transactions": [],
+    });
+    BAIT.set(bait).expect("set once");
+    let liar = Proxy::before(server.address(), |what, answer| {
+        if is_intent(what) && answer["state"] == "created" {
+            answer["payment"] = BAIT.get().expect("set before").clone();
+        }
+    });
+    let paid = HERE.run(["pay", &id, "--key", key, "--server", &liar.url(), "--json"]).json();
+    assert_eq!((&paid["state"], &paid["repeated"]), (&json!("confirmed"), &json!(false)), "{paid}");
+    let spared = intent(server.address(), &trap).expect("a node").expect("an intent");
+    assert_eq!(spared.state, "created", "the payer paid what it never meant to");
+    server.stop();
+}
+
+#[test]
+fn a_payer_goes_no_further_than_its_bounds() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let (key, _) = HERE.funded_key(directory.path(), &server, PURSE);
+    let key = key.to_str().expect("a path in UTF-8");
+    let request = order(MERCHANT, 25, "usd", "order-42");
+    create(server.address(), &request).expect("a node").expect("an intent");
+    let id = request.intent_id().to_string();
+    let node = text(&http::get(server.address(), "/v1/node").expect("a node").json()["node"]);
+    // $0.25 at $0.00002 a kin is 12 500 kin.
+    for (bound, value, code) in [
+        ("--max-quarks", "1249999999", 3),
+        ("--node", SOMEBODY_ELSE, 3),
+        ("--max-quarks", "1250000000", 0),
+        ("--node", &node, 0),
+    ] {
+        let ran = HERE.run(["pay", &id, "--key", key, "--server", server.url(), bound, value]);
+        assert_eq!(ran.code, code, "{bound} {value}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(code == 3, ran.stderr.contains("Nothing was signed"), "{}", ran.stderr);
+    }
     server.stop();
 }
 

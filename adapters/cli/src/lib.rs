@@ -25,8 +25,6 @@ use args::{AccountCommand, Args, Command, KeysCommand, LogCommand};
 use error::CliError;
 use output::Output;
 
-pub use node::{Node, NodeOptions};
-
 /// Runs one command line. Exit codes are listed in `quittance --help`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {

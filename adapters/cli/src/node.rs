@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How a node is set up.
 #[derive(Clone, Debug)]
-pub struct NodeOptions {
+pub(crate) struct NodeOptions {
     data: PathBuf,
     listen: SocketAddr,
     dev: bool,
@@ -46,14 +46,14 @@ pub struct NodeOptions {
 impl NodeOptions {
     /// A node in `data`, listening on `listen`, without exchange rates.
     #[must_use]
-    pub fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
+    pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
         Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy }
     }
 
     /// The same with the exchange rates of `--dev`.
     #[must_use]
-    pub fn with_dev_rates(mut self) -> Self {
+    pub(crate) fn with_dev_rates(mut self) -> Self {
         self.rates = crate::config::dev_rates();
         self
     }
@@ -69,7 +69,7 @@ impl NodeOptions {
 
 /// A running sequencer.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     engine: Engine,
     rail: LedgerRail,
     server: JoinHandle<std::io::Result<()>>,
@@ -113,13 +113,13 @@ impl Node {
 
     /// Where it listens, as a URL.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// A way to ask its engine.
     #[must_use]
-    pub fn engine(&self) -> Handle {
+    pub(crate) fn engine(&self) -> Handle {
         self.engine.handle()
     }
 
@@ -261,5 +261,28 @@ fn start_error(error: StartError) -> CliError {
             CliError::misuse(error)
         }
         StartError::Initialize(_) | StartError::Thread(_) => CliError::failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(data: &Path, dev: bool) -> NodeOptions {
+        NodeOptions::new(data.into(), "127.0.0.1:0".parse().unwrap(), dev).with_dev_rates()
+    }
+
+    /// Lost if this fails: a real log where strangers could deposit, or made-up quarks that pass for real ones.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_made_with_dev_and_one_made_without_do_not_mix() {
+        for dev in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let data = directory.path().join("data");
+            let tip = Node::start(options(&data, dev)).await.unwrap().stop().await.unwrap();
+            let refused = Node::start(options(&data, !dev)).await.unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{refused}");
+            let again = Node::start(options(&data, dev)).await.unwrap().stop().await.unwrap();
+            assert_eq!(again.position, tip.position, "the refused start left a trace in the log");
+        }
     }
 }

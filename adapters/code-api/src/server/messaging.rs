@@ -46,14 +46,9 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         return Err(Status::invalid_argument(text));
     }
     let kind = message.kind.ok_or_else(|| Status::invalid_argument("message.kind must be set"))?;
-    let reserved = match kind {
-        Kind::IntentSubmitted(_) => Some("intent_submitted"),
-        Kind::WebhookCalled(_) => Some("webhook_called"),
-        Kind::AirdropReceived(_) => Some("airdrop_received"),
-        _ => None,
-    };
-    if let Some(kind) = reserved {
-        return Err(server_only(kind));
+    // Whether the kind is a client's is asked before the signature (protocol e.2), what it says after.
+    if let Some(name) = server_only(&kind) {
+        return Err(Status::invalid_argument(format!("message.kind cannot be {name}")));
     }
     let signed = unproven(raw, signature)?;
     let request = match request_of(api, intent, &kind, &signed).await {
@@ -92,7 +87,7 @@ async fn request_of(api: &Api, intent: IntentId, kind: &Kind, signed: &Unproven)
         Kind::RequestToLogin(_) => Err(refusal::unimplemented("message.kind request_to_login")),
         Kind::ClientRejectedLogin(_) => Err(refusal::unimplemented("message.kind client_rejected_login")),
         Kind::IntentSubmitted(_) | Kind::WebhookCalled(_) | Kind::AirdropReceived(_) => {
-            Err(server_only("of a server"))
+            Err(Status::invalid_argument("message.kind cannot be one that only a server sends"))
         }
     }
 }
@@ -223,6 +218,17 @@ fn malformed(error: WireError) -> Status {
     Status::invalid_argument(format!("undecodable request: {error}"))
 }
 
-fn server_only(kind: &str) -> Status {
-    Status::invalid_argument(format!("message.kind cannot be {kind}"))
+/// The name of a kind that clients may not send.
+fn server_only(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::IntentSubmitted(_) => Some("intent_submitted"),
+        Kind::WebhookCalled(_) => Some("webhook_called"),
+        Kind::AirdropReceived(_) => Some("airdrop_received"),
+        Kind::RequestToReceiveBill(_)
+        | Kind::CodeScanned(_)
+        | Kind::ClientRejectedPayment(_)
+        | Kind::RequestToGrabBill(_)
+        | Kind::RequestToLogin(_)
+        | Kind::ClientRejectedLogin(_) => None,
+    }
 }
