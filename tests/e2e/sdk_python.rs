@@ -20,15 +20,11 @@ fn a_merchant_with_the_python_sdk_is_paid_and_hears_of_a_refusal() {
     }
     let order =
         json!({ "destination": MERCHANT, "amount": 1, "currency": "usd", "idempotencyKey": "order-43" });
-    sdk.call("create", &order).expect("the first create");
-    let with = |field: &str, value: serde_json::Value| {
-        let mut order = order.clone();
-        order[field] = value;
-        order
-    };
-    let why = "ErrUnexpectedHttpStatus";
-    shop.refuse(&mut sdk, "another destination", &with("destination", json!(SOMEBODY_ELSE)), why);
-    shop.refuse(&mut sdk, "more than the limit", &with("amount", json!(5.01)), why);
-    shop.refuse(&mut sdk, "less than the limit", &with("amount", json!(0.04)), why);
+    let changes = [
+        ("another destination", "destination", json!(SOMEBODY_ELSE)),
+        ("more than the limit", "amount", json!(5.01)),
+        ("less than the limit", "amount", json!(0.04)),
+    ];
+    shop.refuse_changes(&mut sdk, &order, &changes, "ErrUnexpectedHttpStatus");
     shop.close();
 }

@@ -107,6 +107,25 @@ impl Shop {
         assert!(again.is_err(), "{case}: create repeated after the payment gave {again:?}");
     }
 
+    /// Creates `order` and then refuses it with each of the changes: what, field, value.
+    ///
+    /// # Panics
+    /// The order is refused, or one of the changes is not.
+    pub fn refuse_changes(
+        &self,
+        sdk: &mut Driver,
+        order: &Value,
+        changes: &[(&str, &str, Value)],
+        why: &str,
+    ) {
+        sdk.call("create", order).expect("the first create");
+        for (what, field, value) in changes {
+            let mut changed = order.clone();
+            changed[*field] = value.clone();
+            self.refuse(sdk, what, &changed, why);
+        }
+    }
+
     /// A create that the node must refuse: the SDK throws, and what it throws contains `why`.
     ///
     /// # Panics
