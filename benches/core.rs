@@ -5,10 +5,10 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ed25519_dalek::Signer;
 use quittance_benches::{NOW, core, create, key, step, submit};
-use quittance_core::command::{Command, Request, SettlementOutcome};
+use quittance_core::command::{Command, Report, Request, SettlementOutcome};
 use quittance_core::event::{Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip, decode};
-use quittance_core::ids::{Position, Signature};
+use quittance_core::ids::{AttemptNumber, Position, Signature};
 use quittance_core::machine::{Core, Effects};
 use quittance_core::state::State;
 use quittance_core::verify::is_signed_by;
@@ -22,11 +22,13 @@ fn commands(numbers: std::ops::Range<u64>, make: impl Fn(u64) -> Request) -> Vec
 
 fn reports(records: &[Record]) -> Vec<Command> {
     let report = |record: &Record| match (&record.event, record.subject) {
-        (Event::IntentScheduled { transactions }, Some(subject)) => Some(Command::ReportSettlement {
+        (Event::IntentScheduled { transactions }, Some(subject)) => Some(Command::ReportSettlement(Report {
             intent: subject.intent,
             transaction: transactions[0].id,
+            attempt: AttemptNumber::FIRST,
             outcome: SettlementOutcome::Settled,
-        }),
+            expected: None,
+        })),
         _ => None,
     };
     records.iter().filter_map(report).collect()

@@ -69,7 +69,7 @@ fn lifecycles(engine: &Handle, first: u64, lives: u64) -> Duration {
     let start = Instant::now();
     all(engine, creates);
     all(engine, submits);
-    while engine.query_blocking(|state| state.scheduled().next().is_some()).expect("answered") {
+    while engine.query_blocking(|state| state.unsettled().next().is_some()).expect("answered") {
         thread::sleep(Duration::from_micros(200));
     }
     start.elapsed()

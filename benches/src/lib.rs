@@ -5,6 +5,7 @@ use quittance_core::command::{Command, Request, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, CausationId, DepositKey, IntentId, NodeId, Signature, Timestamp};
 use quittance_core::machine::{Accepted, Core, Effects, Input};
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::payment::{Payment, Purpose, Transfer};
 use quittance_core::policy::Policy;
@@ -42,6 +43,7 @@ pub fn create(number: u64) -> Request {
         amount: NativeAmount::from_hundredths(250_000).expect("in range"),
         fees: Vec::new(),
         expires_at: None,
+        metadata: Metadata::default(),
     };
     let signature = Signature(rendezvous.sign(&terms.signing_bytes(intent)).to_bytes());
     Request::Create { intent, terms, signed: Unproven::native(signature) }
@@ -70,7 +72,7 @@ pub fn submit(number: u64, now: Timestamp) -> Request {
     };
     let payload = payment.to_bytes();
     let signature = Signature(payer_key.sign(&payload).to_bytes());
-    Request::Submit { intent, payer, payload, signature }
+    Request::Submit { intent, payer, payload, signature, expected: None }
 }
 
 /// Enough for every payer, whatever is measured.

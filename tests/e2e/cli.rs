@@ -10,83 +10,11 @@ use quittance_tests::http;
 use quittance_tests::people::{MERCHANT, create, intent, order};
 use quittance_tests::process::{Here, text};
 use quittance_tests::proxy::{Alter, Proxy};
-use quittance_tests::transcript::Transcript;
 use serde_json::{Value, json};
 
 const HERE: Here = here!();
 const PURSE: u64 = 1_000_000_000_000;
 const SOMEBODY_ELSE: &str = "67Au2pGKHnnTNiVX79U5kH57K7kDBTJZCR8M47KQM6D8";
-
-#[test]
-fn what_people_see_is_what_is_written_down() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path();
-    let data = path.join("data");
-    let server = HERE.serve(&data);
-    let (_, payer) = HERE.key(path, "payer.key");
-    let (_, poor) = HERE.key(path, "poor.key");
-    let request = order(MERCHANT, 25, "usd", "order-42");
-    create(server.address(), &request).expect("a node").expect("an intent");
-    let node = http::get(server.address(), "/v1/node").expect("a node").json();
-
-    let mut said = Transcript::new(HERE);
-    said.name(path.to_str().expect("a path in UTF-8"), "DIR");
-    said.name(server.url(), "URL");
-    said.name(&payer, "PAYER");
-    said.name(&poor, "POOR");
-    said.name(&text(&node["node"]), "NODE");
-    for line in [
-        "",
-        "frob",
-        "keys show DIR/payer.key",
-        "keys show DIR/payer.key --json",
-        "keys new --out DIR/payer.key",
-        "keys new --out DIR/payer.key --json",
-        "keys show DIR/nothing.key",
-        "keys show DIR/data",
-        "serve",
-        "serve --data DIR/data --listen nowhere",
-        "serve --data DIR/data --data DIR/data",
-        "serve --data DIR/data --listen 127.0.0.1:0",
-        "serve --data DIR/payer.key",
-        "serve --data DIR/other --config DIR/payer.key",
-        "log verify --data DIR/data",
-        "log dump --data DIR/data",
-        "log verify --data DIR/nowhere",
-        "log verify --data DIR/nowhere --json",
-        "account show PAYER --server URL",
-        "account show PAYE --server URL",
-        "account deposit PAYER 1000000000000 --key first --server URL",
-        "account deposit PAYER 1000000000000 --key first --server URL --json",
-        "account deposit PAYER 1 --key first --server URL",
-        "account deposit PAYER 0 --server URL",
-        "account deposit PAYER -5 --server URL",
-        "show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server URL",
-        "show GHEXGTE2r1PartuDip4VhDz8b2RY4xqRTRtMCUEaEXXN --server URL",
-        "show GHEXGTE2r1PartuDip4VhDz8b2RY4xqRTRtMCUEaEXXN --server URL --json",
-        "show GHEX --server URL",
-        "pay",
-        "pay ntaw --key DIR/payer.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --key DIR/nothing.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --key DIR/payer.key --server ftp://example.com",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret x --key DIR/payer.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret uqM86tVJL9rhqS --key DIR/payer.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 --key DIR/poor.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 --key DIR/payer.key --server URL",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 --key DIR/payer.key --server URL --json",
-        "pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 --key DIR/poor.key --server URL",
-        "account show PAYER --server URL",
-    ] {
-        said.run(line);
-    }
-    server.stop();
-    said.run("log verify --data DIR/data");
-    said.run("log verify --data DIR/data --skip-signatures --json");
-    said.run("log dump --data DIR/data");
-    said.run("log dump --data DIR/data --from 11");
-    said.check("transcript.txt");
-    assert_eq!(HERE.dump(&data).len(), 12);
-}
 
 #[test]
 fn every_help_has_an_example() {

@@ -1,4 +1,5 @@
-//! The README's snippets for the official SDKs, run as they stand there: what a newcomer copies has to work.
+//! The README's snippets for the official SDKs, run as they stand there: what a newcomer copies has to work, and its diagram,
+//! which has to be the engine's own.
 
 use std::fs;
 use std::process::Command;
@@ -19,6 +20,14 @@ fn snippet(language: &str, url: &str) -> String {
     let (_, code) = blocks.find(|(head, _)| *head == language).expect("the README has a snippet for it");
     assert!(code.contains(SERVER), "the snippet names another server than the text around it");
     code.replace(SERVER, url)
+}
+
+#[test]
+fn the_diagram_is_the_one_that_the_engine_decides_by() {
+    let mut blocks = README.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+    let (_, shown) = blocks.find(|(head, _)| *head == "mermaid").expect("the README has a diagram");
+    let printed = HERE.run(["lifecycle", "--format", "mermaid"]).stdout;
+    assert_eq!(shown, printed, "put what `quittance lifecycle --format mermaid` prints into the README");
 }
 
 /// Runs a snippet, which prints an intent's id, its client secret and its status, and pays what it made.

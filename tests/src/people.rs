@@ -150,7 +150,8 @@ impl Payer {
     pub fn sign(&self, quote: &document::Quote) -> document::Submission {
         let payload = BASE64.decode(quote.payload.as_bytes()).expect("a payload in base64");
         let signature = bs58::encode(self.key.sign(&payload).to_bytes()).into_string();
-        document::Submission { payer: self.account(), payload: quote.payload.clone(), signature }
+        let (payer, payload) = (self.account(), quote.payload.clone());
+        document::Submission { payer, payload, signature, expected_revision: None }
     }
 }
 

@@ -24,8 +24,7 @@ pub(crate) fn deposit(
 ) -> Result<(), CliError> {
     let account = parse(account)?;
     let client = Client::new(server)?;
-    // A public key nobody has the other half of: as unique as anything can be.
-    let key = key.map_or_else(|| keys::generate().map(|key| keys::public(&key)), Ok)?;
+    let key = keys::words(key.as_deref())?;
     let request = document::DepositRequest { quarks, key };
     print(&block_on(client.deposit(&account.to_string(), &request))?, output);
     Ok(())

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -50,6 +50,23 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080"
     )]
     Show(ShowArgs),
+    /// Say step by step how an intent came to be where it is.
+    #[command(
+        after_help = "Example:\n  quittance why ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080\n  quittance why ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --data ./data"
+    )]
+    Why(WhyArgs),
+    /// Give back what was paid, or part of it, as the merchant.
+    #[command(
+        after_help = "Example:\n  quittance refund ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --quarks 5000000 --refund-key \"return 7\" \\\n      --key merchant.key --server http://127.0.0.1:8080"
+    )]
+    Refund(RefundArgs),
+    /// Print the table of what every command does to an intent in every state.
+    #[command(after_help = "Example:\n  quittance lifecycle --format mermaid")]
+    Lifecycle {
+        /// How to print it; --json means json.
+        #[arg(long, value_enum, default_value_t)]
+        format: LifecycleFormat,
+    },
     /// Read and check the log of a node that is not running.
     #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
@@ -138,6 +155,59 @@ pub(crate) struct ShowArgs {
     pub(crate) server: String,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyArgs {
+    /// The intent id, base58.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) from: WhyFrom,
+}
+
+/// Where the records are read.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhyFrom {
+    /// The directory of a node that is not running.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// The sequencer.
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RefundArgs {
+    /// The intent id, base58.
+    pub(crate) id: String,
+    /// How many quarks go back; all that is left of the payment when absent.
+    #[arg(long)]
+    pub(crate) quarks: Option<u64>,
+    /// Makes it happen once; made up when absent. Give your own to be able to ask again after a failure.
+    #[arg(long)]
+    pub(crate) refund_key: Option<String>,
+    /// The merchant's key file: the key of the account that was paid.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// The sequencer.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: String,
+    /// How long to wait for the rail, in seconds. A refund that is ordered but not yet settled is a success too.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) wait: u64,
+}
+
+/// How the lifecycle is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LifecycleFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// A diagram of the states, for Mermaid.
+    Mermaid,
+    /// For programs.
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
     /// Print every record, in order.
@@ -191,4 +261,30 @@ pub(crate) enum AccountCommand {
         #[arg(long, env = "QUITTANCE_SERVER")]
         server: String,
     },
+    /// Take quarks out of an account, as its owner. Whoever operates the node pays them out.
+    #[command(
+        after_help = "Example:\n  quittance account withdraw 5000000000 --to \"IBAN DE89 3704 0044 0532 0130 00\" \\\n      --key owner.key --server http://127.0.0.1:8080"
+    )]
+    Withdraw(WithdrawArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WithdrawArgs {
+    /// How many quarks.
+    pub(crate) quarks: u64,
+    /// Where they go, in words that the node's operator understands; at most 128 bytes.
+    #[arg(long)]
+    pub(crate) to: String,
+    /// Makes it happen once; made up when absent. Give your own to be able to ask again after a failure.
+    #[arg(long)]
+    pub(crate) withdrawal_key: Option<String>,
+    /// The owner's key file.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// The sequencer.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: String,
+    /// How long to wait for the rail, in seconds. A withdrawal that is ordered but not yet settled is a success too.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) wait: u64,
 }

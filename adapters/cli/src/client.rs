@@ -16,6 +16,9 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// The longest single wait for news; longer waits are several calls.
 const LONG_POLL: Duration = Duration::from_secs(10);
 
+/// Between two questions for news.
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
+
 /// A sequencer.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -72,6 +75,35 @@ impl Client {
         submission: &document::Submission,
     ) -> Result<document::Accepted, CliError> {
         self.post(&format!("/v1/intents/{id}/submissions"), submission).await
+    }
+
+    /// How the intent came to be where it is.
+    pub(crate) async fn why(&self, id: &IntentId) -> Result<Vec<document::why::Step>, CliError> {
+        self.get(&format!("/v1/intents/{id}/why")).await
+    }
+
+    pub(crate) async fn refund(
+        &self,
+        id: &IntentId,
+        request: &document::RefundRequest,
+    ) -> Result<document::Accepted, CliError> {
+        self.post(&format!("/v1/intents/{id}/refunds"), request).await
+    }
+
+    pub(crate) async fn withdraw(
+        &self,
+        account: &str,
+        request: &document::WithdrawalRequest,
+    ) -> Result<document::Withdrawal, CliError> {
+        self.post(&format!("/v1/accounts/{account}/withdrawals"), request).await
+    }
+
+    pub(crate) async fn withdrawal(
+        &self,
+        account: &str,
+        key: &str,
+    ) -> Result<document::Withdrawal, CliError> {
+        self.get(&format!("/v1/accounts/{account}/withdrawals/{key}")).await
     }
 
     pub(crate) async fn account(&self, account: &str) -> Result<document::Account, CliError> {

@@ -62,10 +62,36 @@ pub(crate) struct PolicyFile {
     pub(crate) fee_cap_basis_points: Option<u32>,
     /// How long an intent stays open.
     pub(crate) intent_lifetime_s: Option<u64>,
+    /// The longest that an intent's terms may ask to stay open.
+    pub(crate) max_intent_lifetime_s: Option<u64>,
     /// How long a quote may be accepted.
     pub(crate) quote_lifetime_s: Option<u64>,
+    /// How far back an exchange rate may lie.
+    pub(crate) rate_window_s: Option<u64>,
+    /// How far the rate that a payer signs may lie from a published one; 0 for not at all.
+    pub(crate) rate_tolerance_bps: Option<u32>,
     /// The most that one payment may be worth.
     pub(crate) max_payment_quarks: Option<u64>,
+    /// How many refused submissions of one intent are recorded.
+    pub(crate) max_refusals: Option<u8>,
+    /// The most that one payer may pay in 24 hours; 0 for no limit.
+    pub(crate) payer_quarks_per_day: Option<u64>,
+    /// The most payments of one payer in five minutes; 0 for no limit.
+    pub(crate) payer_payments_per_5_min: Option<u32>,
+    /// The most that one destination may be paid in 24 hours; 0 for no limit.
+    pub(crate) merchant_quarks_per_day: Option<u64>,
+    /// The most payments to one destination in five minutes; 0 for no limit.
+    pub(crate) merchant_payments_per_5_min: Option<u32>,
+    /// How many attempts a rail may make at one transaction.
+    pub(crate) max_attempts: Option<u16>,
+    /// How many refunds one payment may have.
+    pub(crate) max_refunds: Option<u8>,
+    /// The least that one withdrawal may take out; 0 for any.
+    pub(crate) min_withdrawal_quarks: Option<u64>,
+    /// The most that one account may take out in 24 hours; 0 for no limit.
+    pub(crate) withdrawal_quarks_per_day: Option<u64>,
+    /// The most withdrawals of one account in five minutes; 0 for no limit.
+    pub(crate) withdrawals_per_5_min: Option<u32>,
 }
 
 /// A value read from its text form, with that form's own error.
@@ -148,15 +174,95 @@ impl PolicyFile {
             policy.fee_cap = BasisPoints::new(cap)
                 .ok_or_else(|| out_of_range("fee_cap_basis_points", "1 to 10000", u64::from(cap)))?;
         }
-        if let Some(seconds) = self.intent_lifetime_s {
-            policy.intent_lifetime = Duration::from_secs(seconds);
+        for (seconds, duration) in [
+            (self.intent_lifetime_s, &mut policy.intent_lifetime),
+            (self.max_intent_lifetime_s, &mut policy.max_intent_lifetime),
+            (self.quote_lifetime_s, &mut policy.quote_lifetime),
+            (self.rate_window_s, &mut policy.rate_window),
+        ] {
+            set(duration, seconds.map(Duration::from_secs));
         }
-        if let Some(seconds) = self.quote_lifetime_s {
-            policy.quote_lifetime = Duration::from_secs(seconds);
+        if let Some(off) = self.rate_tolerance_bps {
+            policy.rate_tolerance = BasisPoints::new(off);
+            if policy.rate_tolerance.is_none() && off != 0 {
+                return Err(out_of_range("rate_tolerance_bps", "0 to 1000", u64::from(off)));
+            }
         }
-        if let Some(quarks) = self.max_payment_quarks {
-            policy.max_payment = Quarks::new(quarks);
+        for (per_day, per_five_minutes, limits) in [
+            (self.payer_quarks_per_day, self.payer_payments_per_5_min, &mut policy.payer_limits),
+            (self.merchant_quarks_per_day, self.merchant_payments_per_5_min, &mut policy.merchant_limits),
+            (self.withdrawal_quarks_per_day, self.withdrawals_per_5_min, &mut policy.withdrawal_limits),
+        ] {
+            set(&mut limits.per_day, per_day.map(|quarks| (quarks > 0).then_some(Quarks::new(quarks))));
+            set(&mut limits.per_five_minutes, per_five_minutes.map(|most| (most > 0).then_some(most)));
         }
-        Ok(())
+        set(&mut policy.max_payment, self.max_payment_quarks.map(Quarks::new));
+        set(&mut policy.max_refusals, self.max_refusals);
+        set(&mut policy.max_attempts, self.max_attempts);
+        set(&mut policy.max_refunds, self.max_refunds);
+        set(&mut policy.min_withdrawal, self.min_withdrawal_quarks.map(Quarks::new));
+        // What the engine would refuse is the operator's mistake: said as one, before anything is opened.
+        policy.check().map_err(|refused| CliError::misuse(format!("policy: {refused}")))
+    }
+}
+
+/// Changes a figure where another is given.
+fn set<T>(figure: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *figure = given;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quittance_core::policy::Policy;
+
+    use super::*;
+
+    fn policy(text: &str) -> Result<Policy, CliError> {
+        let file: PolicyFile = toml::from_str(text).unwrap();
+        let mut policy = Policy::standard(AccountId([7; 32]));
+        file.apply(&mut policy).map(|()| policy)
+    }
+
+    #[test]
+    fn every_figure_of_the_policy_can_be_set_and_zero_lifts_a_limit() {
+        let all = policy(
+            "service_fee_us_cents = 2\nfee_cap_basis_points = 3\nintent_lifetime_s = 4\nmax_intent_lifetime_s = 5\n\
+             quote_lifetime_s = 6\nrate_window_s = 7\nrate_tolerance_bps = 8\nmax_payment_quarks = 9\n\
+             max_refusals = 10\npayer_quarks_per_day = 11\npayer_payments_per_5_min = 12\n\
+             merchant_quarks_per_day = 13\nmerchant_payments_per_5_min = 14\nmax_attempts = 15\nmax_refunds = 16\n\
+             min_withdrawal_quarks = 17\nwithdrawal_quarks_per_day = 18\nwithdrawals_per_5_min = 19",
+        );
+        let expected = "service_fee: Some(NativeAmount(2)), fee_account: AccountId(US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx), \
+             fee_cap: BasisPoints(3), intent_lifetime: 4s, max_intent_lifetime: 5s, quote_lifetime: 6s, rate_window: 7s, \
+             rate_tolerance: Some(BasisPoints(8)), max_payment: Quarks(9), max_refusals: 10, \
+             payer_limits: Limits { per_day: Some(Quarks(11)), per_five_minutes: Some(12) }, \
+             merchant_limits: Limits { per_day: Some(Quarks(13)), per_five_minutes: Some(14) }, \
+             max_attempts: 15, max_refunds: 16, min_withdrawal: Quarks(17), \
+             withdrawal_limits: Limits { per_day: Some(Quarks(18)), per_five_minutes: Some(19) }";
+        assert_eq!(format!("{:?}", all.unwrap()), format!("Policy {{ {expected} }}"));
+        let lifted = "payer_quarks_per_day = 0\npayer_payments_per_5_min = 0\nmerchant_quarks_per_day = 0\n\
+             merchant_payments_per_5_min = 0\nrate_tolerance_bps = 0\nwithdrawal_quarks_per_day = 0\n\
+             withdrawals_per_5_min = 0";
+        let withdrawal_limits = quittance_core::policy::Limits::default();
+        let expected = Policy { withdrawal_limits, ..policy("").unwrap() };
+        assert_eq!(policy(lifted).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_figure_out_of_range_is_refused_by_its_name_before_the_node_starts() {
+        for (text, said) in [
+            ("service_fee_us_cents = 72057594037927936", "policy.service_fee_us_cents must be"),
+            ("fee_cap_basis_points = 0", "policy.fee_cap_basis_points must be"),
+            ("rate_tolerance_bps = 10001", "policy.rate_tolerance_bps must be"),
+            ("rate_tolerance_bps = 1001", "rate_tolerance: expected at most 1000 bps"),
+            ("max_attempts = 0", "max_attempts: expected at least 1"),
+            ("rate_window_s = 3162240001", "rate_window: expected whole microseconds, at most 100 years"),
+        ] {
+            let refused = policy(text).unwrap_err();
+            assert!(refused.to_string().contains(said), "{text}: {refused}");
+            assert_eq!(refused.exit_code(), 2, "{text}");
+        }
     }
 }

@@ -266,11 +266,13 @@ fn about(record: &Record) -> String {
             format!("{quarks} for {}", short(&account.to_string()))
         }
         Event::RatesPublished { rates, .. } => format!("{} currencies", rates.len()),
-        Event::IntentCreated { terms, .. } => format!("{} {}", terms.amount, terms.currency),
+        Event::IntentCreated { terms, .. } => {
+            format!("{} {}", document::amount(terms.currency, terms.amount), terms.currency)
+        }
         Event::IntentSubmitted { payment, .. } => format!("by {}", short(&payment.payer.to_string())),
         Event::SubmissionRefused { rejection } | Event::IntentRejected { rejection } => rejection.to_string(),
         Event::IntentVerified { reserved } => format!("{reserved} reserved"),
-        Event::TransactionSettled { transaction } => short(&transaction.to_string()),
+        Event::TransactionSettled { transaction, .. } => short(&transaction.to_string()),
         _ => String::new(),
     }
 }

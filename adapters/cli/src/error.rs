@@ -43,12 +43,13 @@ impl CliError {
     }
 
     /// The same, for a request that changes something: without an answer nobody knows whether it did.
-    pub(crate) fn outcome_unknown(self) -> Self {
+    /// `again` says how to ask again safely.
+    pub(crate) fn outcome_unknown(self, what: &str, again: impl Into<String>) -> Self {
         if self.kind != Kind::Unreachable {
             return self;
         }
-        let message = format!("whether the payment was accepted is unknown: {}", self.message);
-        Self::new(self.kind, message).hint("the same command again: it cannot pay twice")
+        let message = format!("whether the {what} was accepted is unknown: {}", self.message);
+        Self::new(self.kind, message).hint(again)
     }
 
     pub(crate) fn message(&self) -> &str {

@@ -37,6 +37,15 @@ pub(crate) fn public(key: &SigningKey) -> String {
     bs58::encode(key.verifying_key().as_bytes()).into_string()
 }
 
+/// The caller's words for what shall happen once; made up where there are none: a public key nobody has the other half of is
+/// as unique as anything can be.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn words(given: Option<&str>) -> Result<String, CliError> {
+    given.map_or_else(|| generate().map(|key| public(&key)), |given| Ok(given.to_owned()))
+}
+
 /// Writes a key to a file that must not exist yet, readable by its owner alone, durably.
 ///
 /// # Errors

@@ -7,14 +7,18 @@ mod config;
 mod demo;
 mod error;
 mod keys;
+mod lifecycle;
 mod listener;
 mod log;
 mod node;
 mod output;
 mod pay;
+mod refund;
 mod serve;
 mod show;
 mod terms;
+mod why;
+mod withdraw;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +57,9 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Keys(KeysCommand::Show { file }) => keys::show(&file, output),
         Command::Pay(args) => pay::run(&args, output),
         Command::Show(args) => show::run(&args, output),
+        Command::Why(args) => why::run(&args, output),
+        Command::Refund(args) => refund::run(&args, output),
+        Command::Lifecycle { format } => lifecycle::run(format, output),
         Command::Log(LogCommand::Dump { data, from }) => log::dump(&data, from, output),
         Command::Log(LogCommand::Verify { data, skip_signatures }) => {
             log::verify(&data, !skip_signatures, output)
@@ -63,5 +70,6 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Account(AccountCommand::Deposit { account, quarks, key, server }) => {
             account::deposit(&account, quarks, key, &server, output)
         }
+        Command::Account(AccountCommand::Withdraw(args)) => withdraw::run(&args, output),
     }
 }

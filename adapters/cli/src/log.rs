@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use quittance_core::event::Record;
+use quittance_core::event::{Event, EventKind, Record};
 use quittance_core::ids::Position;
 use quittance_core::{invariant, verify};
 use quittance_http_api::document;
@@ -35,7 +35,7 @@ pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(
 }
 
 /// Opens a log to read it.
-fn open(data: &Path) -> Result<SledLog, CliError> {
+pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
     // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
     if !data.join("log").exists() && !data.join(KEY_FILE).exists() {
         return Err(CliError::misuse(format!("{}: there is no log here", data.display()))
@@ -61,9 +61,17 @@ pub(crate) struct Verified {
 /// The first thing that does not hold.
 pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliError> {
     let log = open(data)?;
-    let (mut records, mut checked) = (0, 0);
+    let (mut records, mut checked, mut reservations) = (0, 0, Vec::new());
+    let mut before = None;
+    // The replay itself checks what no single record may break.
+    let broken = |violation| CliError::new(Kind::Damaged, violation);
     let replayed = replay::<CliError>(&*log.reader(), |_, record| {
         records += 1;
+        invariant::follows(before.as_ref(), record).map_err(broken)?;
+        before = Some(record.clone());
+        if ends_a_reservation(&record.event) {
+            reservations.push(record.clone());
+        }
         if signatures && let Some(valid) = verify::recheck(record) {
             checked += 1;
             if !valid {
@@ -75,7 +83,8 @@ pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliErr
         }
         Ok(())
     })?;
-    invariant::check_all(&replayed.state).map_err(|violation| CliError::new(Kind::Damaged, violation))?;
+    invariant::ended_once(&reservations).map_err(broken)?;
+    invariant::check_all(&replayed.state).map_err(broken)?;
     Ok(Verified {
         frames: replayed.frames,
         records,
@@ -84,6 +93,22 @@ pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliErr
         chain: HEXLOWER.encode(&replayed.tip.hash.0),
         digest: replayed.state.digest().to_string(),
     })
+}
+
+/// What sets quarks aside and what ends that: few and small records, which is why they are all kept until the end.
+fn ends_a_reservation(event: &Event) -> bool {
+    matches!(
+        event.kind(),
+        EventKind::IntentVerified
+            | EventKind::IntentConfirmed
+            | EventKind::IntentFailed
+            | EventKind::RefundScheduled
+            | EventKind::RefundConfirmed
+            | EventKind::RefundFailed
+            | EventKind::WithdrawalScheduled
+            | EventKind::WithdrawalConfirmed
+            | EventKind::WithdrawalFailed
+    )
 }
 
 impl Verified {
@@ -123,7 +148,7 @@ impl From<ReplayError> for CliError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Log(error) => error.into(),
-            ReplayError::Illegal(error) => Self::new(Kind::Damaged, error),
+            ReplayError::Illegal(_) | ReplayError::Broken { .. } => Self::new(Kind::Damaged, error),
         }
     }
 }

@@ -95,12 +95,17 @@ impl Node {
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, rail, table } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
-        protocol.destinations = match options.dev {
-            true => Destinations::Any,
-            false => Destinations::Known(Arc::new(options.accounts.iter().copied().collect())),
+        let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
+        (protocol.destinations, native.destinations) = match options.dev {
+            true => (Destinations::Any, quittance_http_api::Destinations::Any),
+            false => {
+                let known = Arc::new(options.accounts.iter().copied().collect());
+                let (one, other) = (Arc::clone(&known), known);
+                (Destinations::Known(one), quittance_http_api::Destinations::Known(other))
+            }
         };
         let sockets = protocol.tasks.clone();
-        let native = quittance_http_api::Options { dev: options.dev, shutdown: shutdown.clone() };
+        native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
@@ -252,7 +257,7 @@ fn start_error(error: StartError) -> CliError {
     use quittance_runtime::ReplayError;
     match error {
         StartError::Replay(ReplayError::Log(error)) => error.into(),
-        StartError::Replay(ReplayError::Illegal(_))
+        StartError::Replay(ReplayError::Illegal(_) | ReplayError::Broken { .. })
         | StartError::TipMismatch { .. }
         | StartError::Invariant(_) => {
             CliError::new(Kind::Damaged, error).hint("quittance log verify --data DIR")

@@ -17,7 +17,7 @@ use quittance_core::verify::is_signed_by;
 use quittance_http_api::document;
 
 use crate::args::PayArgs;
-use crate::client::{Client, block_on};
+use crate::client::{Client, PAUSE, block_on};
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::output::Output;
@@ -25,8 +25,9 @@ use crate::terms::{check_quote, signed_terms};
 
 /// The longest that a quote may stay valid: after that nobody can take the signed payment out of a drawer.
 const MAX_VALIDITY: Duration = Duration::from_secs(10 * 60);
-/// Between two questions for news.
-const PAUSE: Duration = Duration::from_millis(20);
+
+/// How to ask again after a failure.
+const AGAIN: &str = "the same command again: it cannot pay twice";
 
 /// What a payer has in hand.
 pub(crate) enum Seen {
@@ -109,7 +110,8 @@ pub(crate) async fn pay(
             Err(refused) => output.note(&format!("not marked as scanned ({refused})")),
         }
     }
-    output.note(&format!("terms     {} {} for {}", terms.amount, terms.currency, terms.destination));
+    let amount = document::amount(terms.currency, terms.amount);
+    output.note(&format!("terms     {amount} {} for {}", terms.currency, terms.destination));
     let payer = AccountId(key.verifying_key().to_bytes());
     let (payment, submission) = match already_paid_by(&shown, payer) {
         // Said again as it was signed then; nothing is signed now.
@@ -121,21 +123,23 @@ pub(crate) async fn pay(
             let payload = payment.to_bytes();
             let signature = bs58::encode(key.sign(&payload).to_bytes()).into_string();
             let payload = BASE64.encode(&payload);
-            (payment, document::Submission { payer: payer.to_string(), payload, signature })
+            let payer = payer.to_string();
+            (payment, document::Submission { payer, payload, signature, expected_revision: None })
         }
     };
     for transfer in &payment.transfers {
         let (purpose, quarks, to) = (transfer.purpose.name(), transfer.quarks, transfer.destination);
         output.note(&format!("          {quarks} to {to} ({purpose})"));
     }
-    let accepted = client.submit(&id, &submission).await.map_err(CliError::outcome_unknown)?;
+    let accepted =
+        client.submit(&id, &submission).await.map_err(|error| error.outcome_unknown("payment", AGAIN))?;
     let intent = settled(client, &id, wait).await.map_err(|error| {
         let message = format!(
             "the payment was accepted at position {}, but not how it ended: {}",
             accepted.position,
             error.message()
         );
-        CliError::new(Kind::Unreachable, message).hint("the same command again: it cannot pay twice")
+        CliError::new(Kind::Unreachable, message).hint(AGAIN)
     })?;
     Ok(Paid { intent, payment, accepted })
 }
@@ -181,6 +185,7 @@ fn already_paid_by(intent: &document::Intent, payer: AccountId) -> Option<docume
         payer: payer.to_string(),
         payload: earlier.payload.clone(),
         signature: earlier.signature.clone(),
+        expected_revision: None,
     })
 }
 

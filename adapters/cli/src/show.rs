@@ -46,6 +46,31 @@ pub(crate) fn text(intent: &document::Intent) -> String {
             ));
         }
     }
+    let transactions = intent.payment.iter().flat_map(|payment| &payment.transactions);
+    for transaction in transactions {
+        lines.push(format!("  rail      transaction {} is {}", transaction.id, transaction.state));
+        lines.extend(attempts(&transaction.attempts, transaction.contradictions));
+    }
+    for refund in &intent.refunds {
+        lines.push(format!("  refund    {} quarks, {}, key {}", refund.quarks, refund.state, refund.key));
+        lines.extend(attempts(&refund.attempts, refund.contradictions));
+    }
+    for (key, value) in &terms.metadata {
+        lines.push(format!("  merchant  {key} = {value}"));
+    }
     lines.push(format!("  position  {position}, revision {revision}"));
     lines.join("\n")
+}
+
+/// What the rail has said of a transaction, a line for each attempt.
+pub(crate) fn attempts(attempts: &[document::Attempt], contradictions: u8) -> Vec<String> {
+    let said = |attempt: &document::Attempt| {
+        let reason = if attempt.reason.is_empty() { String::new() } else { format!(": {}", attempt.reason) };
+        format!("            attempt {} {}{reason}", attempt.number, attempt.state)
+    };
+    let mut lines: Vec<_> = attempts.iter().map(said).collect();
+    if contradictions > 0 {
+        lines.push(format!("            the rail contradicted itself {contradictions} times"));
+    }
+    lines
 }

@@ -10,6 +10,7 @@ use quittance_code_api::proto::code::messaging::v1::{Message, RequestToReceiveBi
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::event::{Event, Record, SignedForm};
 use quittance_core::ids::{AccountId, IntentId, Signature};
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
 use quittance_core::payment::{Payment, Purpose};
 use quittance_core::terms::{Fee, Terms};
@@ -34,6 +35,14 @@ pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<T
     }
     let terms = match authorization.form.as_str() {
         "code_message" => from_message(&signed)?,
+        // The engine's own form has no reader: the terms shown give the same bytes or are not the terms signed.
+        "native" => {
+            let shown = Terms::try_from(&intent.terms).map_err(|error| forged(&error.to_string()))?;
+            if shown.signing_bytes(*id) != signed {
+                return Err(forged("the terms shown are not the terms signed"));
+            }
+            shown
+        }
         form => {
             let message = format!(
                 "the terms are signed in a form that this program cannot read: {form}. Nothing was signed"
@@ -153,6 +162,7 @@ fn from_bill(bill: &RequestToReceiveBill) -> Option<Terms> {
         amount: NativeAmount::from_hundredths(hundredths_from_double(amount).ok()?)?,
         fees: fees.collect::<Option<_>>()?,
         expires_at: None,
+        metadata: Metadata::default(),
     })
 }
 

@@ -6,6 +6,7 @@ use quittance_core::ids::{AccountId, DepositKey};
 use quittance_core::money::Quarks;
 use quittance_core::state::State as Known;
 
+use crate::input::key;
 use crate::problem::Problem;
 use crate::{Api, document};
 
@@ -16,7 +17,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     account: Result<Path<String>, PathRejection>,
 ) -> Result<Json<document::Account>, Problem> {
-    let account = parse(&account?)?;
+    let account = key("account", &account?)?;
     Ok(Json(api.engine.query(move |known| of(account, known)).await?))
 }
 
@@ -29,12 +30,12 @@ pub(crate) async fn deposit(
         let got = "a node for real money, which has no way to deposit yet";
         return Err(Problem::forbidden("a node started with --dev", got));
     }
-    let account = parse(&account?)?;
-    let Json(document::DepositRequest { quarks, key }) = body?;
-    if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Problem::malformed("key", format!("1 to {MAX_KEY_BYTES} bytes"), key.len()));
+    let account = key("account", &account?)?;
+    let Json(document::DepositRequest { quarks, key: text }) = body?;
+    if text.is_empty() || text.len() > MAX_KEY_BYTES {
+        return Err(Problem::malformed("key", format!("1 to {MAX_KEY_BYTES} bytes"), text.len()));
     }
-    let key = DepositKey::from_text(&key);
+    let key = DepositKey::from_text(&text);
     api.engine.execute(Request::Deposit { key, account, quarks: Quarks::new(quarks) }).await?;
     Ok(Json(api.engine.query(move |known| of(account, known)).await?))
 }
@@ -48,10 +49,4 @@ fn of(id: AccountId, known: &Known) -> document::Account {
         available: account.available().get(),
         position: known.position().0,
     }
-}
-
-fn parse(account: &str) -> Result<AccountId, Problem> {
-    account
-        .parse()
-        .map_err(|error| Problem::malformed("account", error, account.chars().take(64).collect::<String>()))
 }

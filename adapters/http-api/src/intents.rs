@@ -4,16 +4,21 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use data_encoding::BASE64;
-use quittance_core::command::Request;
-use quittance_core::ids::{AccountId, IntentId, Position};
+use quittance_core::command::{Request, Unproven};
+use quittance_core::ids::{AccountId, IntentId, Position, Revision};
+use quittance_core::machine::Accepted;
+use quittance_core::money::Quarks;
 use quittance_core::quote;
+use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
-use quittance_core::state::Status;
+use quittance_core::state::{State as Known, Status};
+use quittance_core::terms::Terms;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
+use crate::input::{key, signature};
 use crate::problem::Problem;
-use crate::{Api, document};
+use crate::{Api, Destinations, document};
 
 /// The longest that a request for news waits.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -30,7 +35,7 @@ pub(crate) async fn show(
     id: Result<Path<String>, PathRejection>,
     news: Result<Query<News>, QueryRejection>,
 ) -> Result<Json<document::Intent>, Problem> {
-    let id = parse(&id?)?;
+    let id = key("intent", &id?)?;
     let Query(News { after, wait_ms }) = news?;
     let deadline = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0)).min(MAX_WAIT);
     let (mut intent, seen) = look(&api, id).await?;
@@ -62,8 +67,8 @@ pub(crate) async fn quote(
     id: Result<Path<String>, PathRejection>,
     body: Result<Json<document::QuoteRequest>, JsonRejection>,
 ) -> Result<Json<document::Quote>, Problem> {
-    let id = parse(&id?)?;
-    let payer = payer(&body?.payer)?;
+    let id = key("intent", &id?)?;
+    let payer = key("payer", &body?.payer)?;
     let now = api.engine.now();
     let payment =
         api.engine.query(move |known| quote::quote(known, id, payer, now.max(known.time()))).await??;
@@ -75,39 +80,88 @@ pub(crate) async fn submit(
     id: Result<Path<String>, PathRejection>,
     body: Result<Json<document::Submission>, JsonRejection>,
 ) -> Result<Json<document::Accepted>, Problem> {
-    let intent = parse(&id?)?;
-    let Json(document::Submission { payer: text, payload, signature }) = body?;
-    let payer = payer(&text)?;
+    let intent = key("intent", &id?)?;
+    let Json(document::Submission { payer, payload, signature, expected_revision }) = body?;
+    let payer = key("payer", &payer)?;
     let payload = BASE64
         .decode(payload.as_bytes())
         .map_err(|error| Problem::malformed("payload", "base64 of the quote's payload", error))?;
-    let signature = signature
-        .parse()
-        .map_err(|error| Problem::malformed("signature", error, format!("{} characters", signature.len())))?;
-    let accepted = api.engine.execute(Request::Submit { intent, payer, payload, signature }).await?;
-    Ok(Json(document::Accepted {
+    let signature = self::signature(&signature)?;
+    let expected = expected_revision.map(Revision);
+    let submit = Request::Submit { intent, payer, payload, signature, expected };
+    Ok(Json(told(intent, api.engine.execute(submit).await?)))
+}
+
+pub(crate) async fn create(
+    State(api): State<Api>,
+    body: Result<Json<document::CreateRequest>, JsonRejection>,
+) -> Result<Json<document::Accepted>, Problem> {
+    let Json(document::CreateRequest { id, terms, signature }) = body?;
+    let intent = key("id", &id)?;
+    let terms = Terms::try_from(&terms).map_err(|error| {
+        let document::TermsError { field, expected, got } = error;
+        Problem::malformed(&field, expected, got)
+    })?;
+    let signature = self::signature(&signature)?;
+    if let Destinations::Known(known) = &api.options.destinations {
+        let (known, terms) = (known.clone(), terms.clone());
+        let stranger = move |state: &Known| match state.intent(&intent) {
+            // What was taken once is answered again; the engine says whether this is the same.
+            Some(_) => None,
+            None => stranger(&terms, |account| known.contains(account) || state.ledger().contains(account)),
+        };
+        if let Some((field, account)) = api.engine.query(stranger).await? {
+            return Err(Problem::unknown_destination(&field, account));
+        }
+    }
+    let create = Request::Create { intent, terms, signed: Unproven::native(signature) };
+    Ok(Json(told(intent, api.engine.execute(create).await?)))
+}
+
+/// Who would be paid and is not known here.
+fn stranger(terms: &Terms, is_known: impl Fn(&AccountId) -> bool) -> Option<(String, AccountId)> {
+    let fees = terms.fees.iter().enumerate();
+    let fees = fees.map(|(i, fee)| (format!("terms.fees[{i}].destination"), fee.destination));
+    let parties = [("terms.destination".into(), terms.destination)].into_iter().chain(fees);
+    parties.into_iter().find(|(_, account)| !is_known(account))
+}
+
+pub(crate) async fn refund(
+    State(api): State<Api>,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Json<document::RefundRequest>, JsonRejection>,
+) -> Result<Json<document::Accepted>, Problem> {
+    let intent = key("intent", &id?)?;
+    let Json(document::RefundRequest { merchant, key: text, quarks, signature, expected_revision }) = body?;
+    let refund = Refund {
+        node: api.engine.node(),
+        intent,
+        merchant: key("merchant", &merchant)?,
+        key: key("key", &text)?,
+        quarks: Quarks::new(quarks),
+    };
+    let (signature, expected) = (self::signature(&signature)?, expected_revision.map(Revision));
+    Ok(Json(told(intent, api.engine.execute(Request::Refund { refund, signature, expected }).await?)))
+}
+
+fn told(intent: IntentId, accepted: Accepted) -> document::Accepted {
+    document::Accepted {
         id: intent.to_string(),
         state: accepted.status.map(Status::name).unwrap_or_default().into(),
         position: accepted.position.0,
         repeated: accepted.repeated,
-    }))
+    }
 }
 
 async fn look(api: &Api, id: IntentId) -> Result<(document::Intent, Position), Problem> {
-    let look = move |known: &quittance_core::state::State| {
+    let look = move |known: &Known| {
         let intent = known.intent(&id).map(|intent| document::Intent::of(id, intent));
         (intent, known.position())
     };
     let (intent, seen) = api.engine.query(look).await?;
-    let unknown = || Rejection::new(RejectionCode::IntentNotFound, "intent", "a known intent", id);
-    Ok((intent.ok_or_else(unknown)?, seen))
+    Ok((intent.ok_or_else(|| unknown(id))?, seen))
 }
 
-fn parse(id: &str) -> Result<IntentId, Problem> {
-    id.parse().map_err(|error| Problem::malformed("intent", error, id.chars().take(64).collect::<String>()))
-}
-
-fn payer(text: &str) -> Result<AccountId, Problem> {
-    text.parse()
-        .map_err(|error| Problem::malformed("payer", error, text.chars().take(64).collect::<String>()))
+pub(crate) fn unknown(id: IntentId) -> Rejection {
+    Rejection::new(RejectionCode::IntentNotFound, "intent", "a known intent", id)
 }

@@ -1,16 +1,19 @@
 //! The embedded settlement rail: the engine's own accounts.
 //!
-//! It follows the log, carries out each scheduled transaction by reporting it settled (which moves the reserved quarks, in
-//! the same frame), and so makes `scheduled` and `confirmed` two facts. It keeps nothing: after a restart it asks the
-//! engine what is still open and goes on from there. Reporting the same transaction twice changes nothing, so no crash between
-//! two lines can pay twice.
+//! It follows the log, carries out each transaction that a payment, a refund or a withdrawal orders by reporting it settled
+//! (which moves the reserved quarks, in the same frame), and so makes `scheduled` and `confirmed` two facts. It keeps nothing:
+//! after a restart it asks the engine what is still open and goes on from there. Reporting the same transaction twice changes
+//! nothing, so no crash between two lines can pay twice.
+//!
+//! A withdrawal is final here when its quarks have left the engine's accounts. Paying it out to the address it names is the
+//! operator's work, who follows `account.withdrawal_confirmed` in the log.
 
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use quittance_core::command::{Request, SettlementOutcome};
-use quittance_core::event::{Event, Record};
-use quittance_core::ids::{IntentId, TransactionId};
+use quittance_core::event::{Event, Record, Subject};
+use quittance_core::ids::{AttemptNumber, IntentId, TransactionId};
 use quittance_core::rejection::{Class, Rejection};
 use quittance_core::state::{State, TransactionState};
 use quittance_runtime::{Error, Handle};
@@ -26,7 +29,7 @@ pub struct LedgerRail {
     thread: JoinHandle<Result<(), RailError>>,
 }
 
-/// Why the rail ended early. Scheduled intents stay scheduled until it runs again.
+/// Why the rail ended early. What is scheduled stays scheduled until it runs again.
 #[derive(Debug, thiserror::Error)]
 pub enum RailError {
     /// The engine failed, or refused what it must not refuse.
@@ -80,7 +83,7 @@ fn follow(engine: &Handle) -> Result<(), RailError> {
     }
     let mut records = engine.subscribe(seen.next());
     while let Some(first) = records.next_blocking() {
-        let mut ordered: Vec<_> = ordered(&first?).collect();
+        let mut ordered = ordered(&first?);
         // What else is there already shares the next sync.
         while ordered.len() < IN_FLIGHT
             && let Some(more) = records.try_next()?
@@ -92,40 +95,48 @@ fn follow(engine: &Handle) -> Result<(), RailError> {
     Ok(())
 }
 
-fn ordered(record: &Record) -> impl Iterator<Item = (IntentId, TransactionId)> {
-    let (transactions, subject) = match (&record.event, record.subject) {
-        (Event::IntentScheduled { transactions }, Some(subject)) => {
-            (transactions.as_slice(), Some(subject.intent))
+/// What a record orders of the rail.
+fn ordered(record: &Record) -> Vec<Order> {
+    let attempt = AttemptNumber::FIRST;
+    match (&record.event, record.subject) {
+        (Event::IntentScheduled { transactions }, Some(Subject { intent, .. })) => {
+            transactions.iter().map(|ordered| Order::of_intent(intent, ordered.id, attempt)).collect()
         }
-        _ => (&[][..], None),
-    };
-    transactions.iter().filter_map(move |transaction| Some((subject?, transaction.id)))
+        (Event::RefundScheduled { refund, .. }, _) => {
+            vec![Order::of_intent(refund.intent, refund.transaction(), attempt)]
+        }
+        (Event::WithdrawalScheduled { withdrawal, .. }, _) => {
+            vec![Order { intent: None, transaction: withdrawal.transaction(), attempt }]
+        }
+        _ => Vec::new(),
+    }
 }
 
-/// What is with the rail and has not been reported on.
-fn open(state: &State) -> Vec<(IntentId, TransactionId)> {
-    let scheduled = state.scheduled().filter_map(|(id, intent)| Some((*id, intent.settlement()?)));
-    let transactions =
-        scheduled.flat_map(|(id, settlement)| settlement.transactions.iter().map(move |t| (id, t)));
-    transactions
-        .filter(|(_, transaction)| transaction.state == TransactionState::Ordered)
-        .map(|(id, transaction)| (id, transaction.transaction.id))
+/// What is with the rail and has no final word yet.
+fn open(state: &State) -> Vec<Order> {
+    let of_intents = state.unsettled().flat_map(|(id, intent)| {
+        let payment = intent.settlement().into_iter().flat_map(|settlement| &settlement.transactions);
+        let payment = payment.map(|scheduled| (scheduled.transaction.id, &scheduled.progress));
+        let refunds = intent.refunds.iter().map(|known| (known.refund.transaction(), &known.progress));
+        payment.chain(refunds).map(move |(transaction, progress)| (Some(*id), transaction, progress))
+    });
+    let withdrawals = state.open_withdrawals().map(|(id, scheduled)| (None, *id, &scheduled.progress));
+    of_intents
+        .chain(withdrawals)
+        .filter(|(.., progress)| progress.state() == TransactionState::Ordered)
+        .map(|(intent, transaction, progress)| Order { intent, transaction, attempt: progress.current() })
         .collect()
 }
 
-fn settle(engine: &Handle, ordered: &[(IntentId, TransactionId)]) -> Result<(), RailError> {
-    let report = |&(intent, transaction)| {
-        let outcome = SettlementOutcome::Settled;
-        engine.begin(Request::ReportSettlement { intent, transaction, outcome })
-    };
+fn settle(engine: &Handle, ordered: &[Order]) -> Result<(), RailError> {
     let mut under_way = Vec::with_capacity(ordered.len());
-    for transaction in ordered {
-        under_way.push((transaction, patiently(|| report(transaction))?));
+    for order in ordered {
+        under_way.push((order, patiently(|| engine.begin(order.settled()))?));
     }
-    for (transaction, ticket) in under_way {
+    for (order, ticket) in under_way {
         match ticket.wait_blocking() {
             Err(Error::Rejected(refused)) if refused.code.class() == Class::Transient => {
-                patiently(|| report(transaction)?.wait_blocking())?;
+                patiently(|| engine.begin(order.settled())?.wait_blocking())?;
             }
             answer => {
                 answer?;
@@ -133,6 +144,33 @@ fn settle(engine: &Handle, ordered: &[(IntentId, TransactionId)]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// A transaction that the rail has to carry out.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    /// Whose payment or refund it is; a withdrawal is of no intent.
+    intent: Option<IntentId>,
+    transaction: TransactionId,
+    attempt: AttemptNumber,
+}
+
+impl Order {
+    fn of_intent(intent: IntentId, transaction: TransactionId, attempt: AttemptNumber) -> Self {
+        Self { intent: Some(intent), transaction, attempt }
+    }
+
+    /// The report that it is final. No word that the attempt was sent goes before it: this rail cannot half-succeed.
+    fn settled(self) -> Request {
+        let Self { intent, transaction, attempt } = self;
+        let outcome = SettlementOutcome::Settled;
+        match intent {
+            Some(intent) => {
+                Request::ReportSettlement { intent, transaction, attempt, outcome, expected: None }
+            }
+            None => Request::ReportWithdrawal { transaction, attempt, outcome },
+        }
+    }
 }
 
 /// Asks again for as long as the answer is "not now".

@@ -4,18 +4,26 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::currency::{Currency, Rate};
-use crate::event::{Authorization, CanceledBy, SignedForm};
-use crate::ids::{AccountId, DepositKey, IntentId, NodeId, Signature, TransactionId};
+use crate::event::{AttemptState, Authorization, CanceledBy, SignedForm};
+use crate::ids::{
+    AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Revision, Signature, TransactionId,
+};
 use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
+use crate::refund::Refund;
 use crate::terms::Terms;
 use crate::verify::Verified;
+use crate::withdrawal::Withdrawal;
 
 /// Something asked of the engine, signatures unchecked. [`Request::verify`] makes it a [`Command`].
 ///
-/// The first four come from strangers and carry signatures. The rest are for whoever operates the node: an adapter that
+/// The first six come from strangers and carry signatures. The rest are for whoever operates the node: an adapter that
 /// lets strangers send them gives the node away.
+///
+/// Where a request has an `expected` revision, it is refused as `revision_mismatch` unless the intent's last record has it,
+/// or the request repeats one that was carried out. `None` expects nothing. It is not signed: it says what the asker had
+/// seen, not what it wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A merchant asks for a payment. Repeating it gives the first answer again for as long as the intent is open, and
@@ -34,6 +42,8 @@ pub enum Request {
         intent: IntentId,
         /// The rendezvous key's signature.
         signed: Unproven,
+        /// The revision the asker saw.
+        expected: Option<Revision>,
     },
     /// Payer or merchant calls it off.
     Cancel {
@@ -43,6 +53,8 @@ pub enum Request {
         by: CanceledBy,
         /// The rendezvous key's signature.
         signed: Unproven,
+        /// The revision the asker saw.
+        expected: Option<Revision>,
     },
     /// A payer pays.
     Submit {
@@ -53,6 +65,24 @@ pub enum Request {
         /// A payment in its canonical encoding: [`Payment::to_bytes`].
         payload: Vec<u8>,
         /// The payer's signature over `payload`.
+        signature: Signature,
+        /// The revision the asker saw.
+        expected: Option<Revision>,
+    },
+    /// A merchant gives back what was paid, or part of it.
+    Refund {
+        /// What goes back.
+        refund: Refund,
+        /// The merchant's signature over [`Refund::signing_bytes`].
+        signature: Signature,
+        /// The revision the asker saw.
+        expected: Option<Revision>,
+    },
+    /// An account's owner takes quarks out.
+    Withdraw {
+        /// What goes out.
+        withdrawal: Withdrawal,
+        /// The owner's signature over [`Withdrawal::signing_bytes`].
         signature: Signature,
     },
     /// The log begins.
@@ -83,13 +113,26 @@ pub enum Request {
         /// How many.
         quarks: Quarks,
     },
-    /// A rail reports what became of a transaction.
+    /// A rail reports on an attempt at a transaction of a payment or a refund.
     ReportSettlement {
         /// The intent it belongs to.
         intent: IntentId,
         /// Which transaction.
         transaction: TransactionId,
-        /// What became of it. Only what is certain: a rail that does not answer is not reported.
+        /// Which attempt at it.
+        attempt: AttemptNumber,
+        /// What became of it.
+        outcome: SettlementOutcome,
+        /// The revision the asker saw.
+        expected: Option<Revision>,
+    },
+    /// A rail reports on an attempt at a withdrawal.
+    ReportWithdrawal {
+        /// The withdrawal's transaction.
+        transaction: TransactionId,
+        /// Which attempt at it.
+        attempt: AttemptNumber,
+        /// What became of it.
         outcome: SettlementOutcome,
     },
 }
@@ -114,16 +157,55 @@ impl Unproven {
     }
 }
 
-/// What became of a transaction, as a rail knows it.
+/// What became of an attempt, as a rail knows it. Only what is certain, and "I do not know" where nothing is: a timeout is
+/// [`Self::Indeterminate`], never a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettlementOutcome {
-    /// It is final.
-    Settled,
-    /// It will never happen.
-    Failed {
-        /// The rail's words.
+    /// It is being handed to the rail's network. To be reported, and acknowledged, before it is: then no crash can hide it.
+    /// A rail that cannot half-succeed may leave it out.
+    Sent,
+    /// The network does not say.
+    Indeterminate {
+        /// The rail's words; the first 256 bytes are kept.
         reason: String,
     },
+    /// It is final.
+    Settled,
+    /// It did not and will not succeed, and another attempt may be made.
+    FailedRetryable {
+        /// The rail's words; the first 256 bytes are kept.
+        reason: String,
+    },
+    /// No attempt at the transaction will ever succeed.
+    Failed {
+        /// The rail's words; the first 256 bytes are kept.
+        reason: String,
+    },
+}
+
+impl SettlementOutcome {
+    /// What it says of the attempt.
+    #[must_use]
+    pub fn state(&self) -> AttemptState {
+        match self {
+            Self::Sent => AttemptState::Sent,
+            Self::Indeterminate { .. } => AttemptState::Indeterminate,
+            Self::Settled => AttemptState::Settled,
+            Self::FailedRetryable { .. } => AttemptState::FailedRetryable,
+            Self::Failed { .. } => AttemptState::Failed,
+        }
+    }
+
+    /// The rail's words; empty where it has none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Sent | Self::Settled => "",
+            Self::Indeterminate { reason } | Self::FailedRetryable { reason } | Self::Failed { reason } => {
+                reason
+            }
+        }
+    }
 }
 
 /// Something asked of the engine, signatures checked. What strangers ask for can only be made by [`Request::verify`].
@@ -134,15 +216,29 @@ pub enum Command {
     MarkScanned(Verified<MarkScanned>),
     Cancel(Verified<Cancel>),
     Submit(Verified<Submit>),
+    Refund(Verified<SignedRefund>),
+    Withdraw(Verified<SignedWithdrawal>),
     Initialize { node: NodeId, policy: Policy },
     SetPolicy { policy: Policy },
     PublishRates { source: String, rates: Vec<(Currency, Rate)> },
     Deposit { key: DepositKey, account: AccountId, quarks: Quarks },
-    ReportSettlement { intent: IntentId, transaction: TransactionId, outcome: SettlementOutcome },
+    ReportSettlement(Report),
+    ReportWithdrawal { transaction: TransactionId, attempt: AttemptNumber, outcome: SettlementOutcome },
+}
+
+/// A rail's word on an attempt at a transaction of a payment or a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the request's of the same name")]
+pub struct Report {
+    pub intent: IntentId,
+    pub transaction: TransactionId,
+    pub attempt: AttemptNumber,
+    pub outcome: SettlementOutcome,
+    pub expected: Option<Revision>,
 }
 
 impl Command {
-    /// The name in the lifecycle table.
+    /// The name, as in the lifecycle table where it is there.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -150,11 +246,14 @@ impl Command {
             Self::MarkScanned(_) => "mark_scanned",
             Self::Cancel(_) => "cancel",
             Self::Submit(_) => "submit",
+            Self::Refund(_) => "refund",
+            Self::Withdraw(_) => "withdraw",
             Self::Initialize { .. } => "initialize",
             Self::SetPolicy { .. } => "set_policy",
             Self::PublishRates { .. } => "publish_rates",
             Self::Deposit { .. } => "deposit",
-            Self::ReportSettlement { .. } => "report_settlement",
+            Self::ReportSettlement(_) => "report_settlement",
+            Self::ReportWithdrawal { .. } => "report_withdrawal",
         }
     }
 }
@@ -177,6 +276,8 @@ pub struct MarkScanned {
     pub intent: IntentId,
     /// The rendezvous key's signature.
     pub authorization: Authorization,
+    /// The revision the asker saw.
+    pub expected: Option<Revision>,
 }
 
 /// A verified wish to call an intent off.
@@ -188,6 +289,8 @@ pub struct Cancel {
     pub by: CanceledBy,
     /// The rendezvous key's signature.
     pub authorization: Authorization,
+    /// The revision the asker saw.
+    pub expected: Option<Revision>,
 }
 
 /// A verified payment: the payer's key signed exactly this.
@@ -196,5 +299,27 @@ pub struct Submit {
     /// The payment.
     pub payment: Payment,
     /// The payer's signature over its bytes.
+    pub signature: Signature,
+    /// The revision the asker saw.
+    pub expected: Option<Revision>,
+}
+
+/// A verified refund: the merchant's key signed exactly this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRefund {
+    /// The refund.
+    pub refund: Refund,
+    /// The merchant's signature over its bytes.
+    pub signature: Signature,
+    /// The revision the asker saw.
+    pub expected: Option<Revision>,
+}
+
+/// A verified withdrawal: the account's key signed exactly this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedWithdrawal {
+    /// The withdrawal.
+    pub withdrawal: Withdrawal,
+    /// The owner's signature over its bytes.
     pub signature: Signature,
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::money::{NativeAmount, QUARKS_PER_KIN, Quarks};
+use crate::money::{BasisPoints, NativeAmount, QUARKS_PER_KIN, Quarks};
 
 /// A currency by its three lower-case letters, such as `usd` or `kin`. Which ones a node accepts is its adapter's matter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +105,24 @@ impl Rate {
         self.scale
     }
 
+    /// Whether this rate is `listed`, or off from it by no more than `tolerance` of it. Exact.
+    #[must_use]
+    pub fn is_within(self, tolerance: Option<BasisPoints>, listed: Self) -> bool {
+        let Some(tolerance) = tolerance.filter(|_| self != listed) else { return self == listed };
+        // On a common scale, where one of the two keeps its mantissa, which is below 2^64: if the other does not fit 128 bits
+        // there, they are a factor of 2^64 apart.
+        let scale = self.scale.max(listed.scale);
+        let common = |rate: Self| {
+            let factor = 10u128.checked_pow(u32::from(scale - rate.scale))?;
+            u128::from(rate.mantissa).checked_mul(factor)
+        };
+        let (Some(signed), Some(listed)) = (common(self), common(listed)) else { return false };
+        // |signed - listed| <= listed * tolerance / 10 000, without losing the remainder.
+        let (whole, rest) = (listed / 10_000, listed % 10_000);
+        let parts = u128::from(tolerance.get());
+        signed.abs_diff(listed) <= whole * parts + rest * parts / 10_000
+    }
+
     /// What an amount of this rate's currency is worth, to the nearest quark, halves up. `None` when it does not fit.
     ///
     /// The rule is stated here and applied once in a payment's life, when it is quoted; everything after compares quarks.
@@ -192,6 +210,16 @@ mod tests {
                 "{hundredths} at {rate}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_currency_or_rate_says_what_one_looks_like() {
+        for code in ["", "us", "usdx", "USD", "u d", "äb"] {
+            let error = code.parse::<Currency>().expect_err(code).to_string();
+            assert!(error.contains("three lower-case letters"), "{error}");
+        }
+        let error = "1e3".parse::<Rate>().expect_err("no decimal").to_string();
+        assert!(error.contains("0.00001785"), "{error}");
     }
 
     #[test]

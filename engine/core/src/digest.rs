@@ -4,10 +4,10 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::event::Authorization;
-use crate::money::NativeAmount;
+use crate::money::{BasisPoints, NativeAmount, Quarks};
 use crate::payment::Payment;
-use crate::policy::Policy;
-use crate::state::{Intent, Phase, Settlement, State, Submission, TransactionState};
+use crate::policy::{Limits, Policy};
+use crate::state::{Intent, Phase, Progress, Settlement, State, Submission};
 use crate::terms::Terms;
 
 /// A hash of a whole [`State`]. Equal digests mean equal states.
@@ -34,10 +34,11 @@ impl State {
     /// give the same digest on any build and machine. Indexes that follow from the rest are not part of it.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v1"));
+        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v2"));
         hash.bytes(&self.node.map_or([0; 32], |node| node.0));
         hash.number(self.position.0);
         hash.number(self.time.0);
+        hash.number(u64::from(self.policy_version));
         hash.policy(&self.policy);
         hash.number(self.rates.tables().count() as u64);
         for table in self.rates.tables() {
@@ -50,7 +51,8 @@ impl State {
                 hash.number(u64::from(rate.scale()));
             }
         }
-        hash.number(self.ledger.deposited().get());
+        hash.bytes(&self.ledger.deposited().to_le_bytes());
+        hash.bytes(&self.ledger.withdrawn().to_le_bytes());
         hash.number(self.ledger.accounts().count() as u64);
         for (id, account) in self.ledger.accounts() {
             hash.bytes(&id.0);
@@ -63,6 +65,29 @@ impl State {
             hash.bytes(&deposit.account.0);
             hash.number(deposit.quarks.get());
             hash.number(deposit.position.0);
+        }
+        hash.number(self.withdrawals.len() as u64);
+        for scheduled in self.withdrawals.values() {
+            hash.long(&scheduled.withdrawal.signing_bytes());
+            hash.number(scheduled.scheduled.0);
+            hash.number(scheduled.last_position.0);
+            hash.number(scheduled.at.0);
+            hash.progress(&scheduled.progress);
+        }
+        hash.number(self.usage.accounts().len() as u64);
+        for ((side, account), windows) in self.usage.accounts() {
+            hash.number(*side as u64);
+            hash.bytes(&account.0);
+            hash.number(windows.amounts.len() as u64);
+            for (step, quarks) in &windows.amounts {
+                hash.number(*step);
+                hash.number(quarks.get());
+            }
+            hash.number(windows.payments.len() as u64);
+            for (step, count) in &windows.payments {
+                hash.number(*step);
+                hash.number(u64::from(*count));
+            }
         }
         hash.number(self.intents.len() as u64);
         for (id, intent) in &self.intents {
@@ -107,6 +132,18 @@ impl Hash {
         self.duration(policy.rate_window);
         self.number(policy.max_payment.get());
         self.number(u64::from(policy.max_refusals));
+        self.number(u64::from(policy.rate_tolerance.map_or(0, BasisPoints::get)));
+        self.limits(policy.payer_limits);
+        self.limits(policy.merchant_limits);
+        self.number(u64::from(policy.max_attempts));
+        self.number(u64::from(policy.max_refunds));
+        self.number(policy.min_withdrawal.get());
+        self.limits(policy.withdrawal_limits);
+    }
+
+    fn limits(&mut self, limits: Limits) {
+        self.number(limits.per_day.map_or(0, Quarks::get));
+        self.number(u64::from(limits.per_five_minutes.unwrap_or(0)));
     }
 
     fn intent(&mut self, intent: &Intent) {
@@ -119,6 +156,13 @@ impl Hash {
         self.number(u64::from(intent.refusals));
         self.number(u64::from(intent.revision.0));
         self.number(intent.last_position.0);
+        self.number(intent.ended.map_or(0, |position| position.0));
+        self.number(intent.refunds.len() as u64);
+        for scheduled in &intent.refunds {
+            self.long(&scheduled.refund.signing_bytes());
+            self.number(scheduled.scheduled.0);
+            self.progress(&scheduled.progress);
+        }
         match &intent.phase {
             Phase::Created => self.number(0),
             Phase::Submitted(submission) => {
@@ -167,6 +211,11 @@ impl Hash {
         }
         self.number(u64::from(terms.expires_at.is_some()));
         self.number(terms.expires_at.map_or(0, |at| at.0));
+        self.number(terms.metadata.iter().len() as u64);
+        for (key, value) in terms.metadata.iter() {
+            self.text(key);
+            self.text(value);
+        }
     }
 
     fn authorization(&mut self, authorization: &Authorization) {
@@ -181,6 +230,7 @@ impl Hash {
         self.bytes(&submission.signature.0);
         self.number(submission.rule as u64);
         self.number(submission.position.0);
+        self.number(submission.at.0);
     }
 
     fn settlement(&mut self, settlement: &Settlement) {
@@ -191,14 +241,16 @@ impl Hash {
             self.bytes(&scheduled.transaction.id.0);
             self.number(u64::from(scheduled.transaction.first_transfer));
             self.number(u64::from(scheduled.transaction.transfers));
-            match &scheduled.state {
-                TransactionState::Ordered => self.number(0),
-                TransactionState::Settled => self.number(1),
-                TransactionState::Failed { reason } => {
-                    self.number(2);
-                    self.text(reason);
-                }
-            }
+            self.progress(&scheduled.progress);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.number(u64::from(progress.contradictions()));
+        self.number(progress.attempts().len() as u64);
+        for attempt in progress.attempts() {
+            self.number(attempt.state as u64);
+            self.text(&attempt.reason);
         }
     }
 }

@@ -106,12 +106,26 @@ key!(
     /// What makes a deposit happen once: the second deposit with the same key is the first one's answer.
     DepositKey, 32, "deposit key"
 );
+key!(
+    /// What makes a refund or a withdrawal happen once. Chosen by whoever signs it, and part of what is signed.
+    IdempotencyKey, 32, "idempotency key"
+);
 
 impl DepositKey {
     /// The key for a caller's own words, of any length.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 deposit key v1");
+        hasher.update(text.as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl IdempotencyKey {
+    /// The key for a caller's own words, of any length.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("quittance 2026-11 idempotency key v1");
         hasher.update(text.as_bytes());
         Self(*hasher.finalize().as_bytes())
     }
@@ -149,6 +163,27 @@ impl fmt::Display for Position {
 pub struct Revision(pub u32);
 
 impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One attempt to carry out a transaction: 1 for the first, then gapless. With the transaction's id it names the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptNumber(pub u16);
+
+impl AttemptNumber {
+    /// The first attempt at a transaction.
+    pub const FIRST: Self = Self(1);
+
+    /// The attempt after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for AttemptNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -3,10 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::command::Command;
-use crate::decide::{Verdict, decide, due};
-use crate::event::{Event, Record, Subject};
+use crate::decide::{Decision, Verdict, decide, due};
+use crate::event::{Event, EventKind, Record, Subject};
 use crate::evolve::IllegalTransition;
 use crate::ids::{CausationId, IntentId, Position, Timestamp};
+use crate::invariant;
+use crate::lifecycle::{self, CommandKind, Outcome};
 use crate::rejection::Rejection;
 use crate::state::{Intent, State, Status};
 
@@ -34,7 +36,7 @@ pub enum Input {
 pub struct Effects {
     /// Facts for the log, in order. Those of one input belong together: in one frame or in none.
     pub records: Vec<Record>,
-    /// What the asker is told once the records are durable. `None` after a tick: nobody asked.
+    /// What the asker of the last input is told once the records are durable. `None` after a tick: nobody asked.
     pub answer: Option<Answer>,
 }
 
@@ -45,7 +47,7 @@ pub type Answer = Result<Accepted, Rejection>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// The last record that carried it out. Where an earlier request had, and no one record stands for it, the last record
-    /// about its intent, or of the log.
+    /// about its intent or withdrawal, or of the log; that one moves on.
     pub position: Position,
     /// Whether an earlier request had done it already.
     pub repeated: bool,
@@ -66,7 +68,8 @@ impl Core {
         &self.state
     }
 
-    /// Takes in one input at `now` and adds to `effects`. A `now` before the last record's time counts as that time.
+    /// Takes in one input at `now` and adds to `effects`. A `now` before the last record's time counts as that time: whoever
+    /// drives it must not let a clock that has jumped ahead in, since what it recorded by that clock stays recorded.
     ///
     /// # Errors
     /// A decision that its own evolution refuses: a bug in this crate. The core is then undefined and must be thrown away,
@@ -82,6 +85,7 @@ impl Core {
         effects: &mut Effects,
     ) -> Result<(), IllegalTransition> {
         let now = now.max(self.state.time());
+        effects.answer = None;
         match input {
             Input::Command(command) => {
                 effects.answer = Some(self.carry_out(now, causation, &command, &mut effects.records)?);
@@ -107,6 +111,11 @@ impl Core {
             Ok(decision) => decision,
             Err(rejection) => return Ok(Err(rejection)),
         };
+        if !foreseen(&self.state, command, &decision) {
+            let event = decision.events.first().map_or("nothing", Event::name);
+            let (position, why) = (self.state.position().next(), "the lifecycle table has no such outcome");
+            return Err(IllegalTransition { position, from: command.name(), event, why });
+        }
         for event in decision.events {
             self.record(now, causation, decision.intent, event, records)?;
         }
@@ -132,8 +141,32 @@ impl Core {
         });
         let position = self.state.position().next();
         let record = Record { position, recorded_at: now, causation, subject, event };
+        let before = intent.and_then(|id| self.state.intent(&id)).map(Intent::status);
         self.state.apply(&record)?;
+        if cfg!(debug_assertions)
+            && let Err(violation) = invariant::check_record(before, &record, &self.state)
+        {
+            panic!("{violation}, after {record:?}");
+        }
         records.push(record);
         Ok(())
+    }
+}
+
+/// Whether the lifecycle table has this decision.
+fn foreseen(state: &State, command: &Command, decision: &Decision) -> bool {
+    let Some(kind) = CommandKind::ALL.into_iter().find(|kind| kind.name() == command.name()) else {
+        return true;
+    };
+    let from = decision.intent.and_then(|id| state.intent(&id)).map(Intent::status);
+    let is = |foreseen: &[EventKind]| foreseen.iter().copied().eq(decision.events.iter().map(Event::kind));
+    let edge = lifecycle::edge(from, kind);
+    match (&decision.verdict, edge.outcome) {
+        (Verdict::Repeated(_), _) => edge.repeats && is(&[]),
+        (_, Outcome::Decided(outcomes)) => is(&[]) || outcomes.iter().any(|events| is(events)),
+        (Verdict::Refused(rejection), Outcome::Refused(code, recorded)) => {
+            rejection.code == code && (is(&[]) || is(recorded))
+        }
+        (Verdict::Done, Outcome::Refused(..)) | (_, Outcome::Nothing) => false,
     }
 }

@@ -98,6 +98,12 @@ impl Payment {
         Quarks::checked_sum(self.transfers.iter().map(|transfer| transfer.quarks))
     }
 
+    /// What the destination receives: all that is left of the total behind the fees.
+    #[must_use]
+    pub fn received(&self) -> Quarks {
+        self.transfers.last().map_or(Quarks::ZERO, |last| last.quarks)
+    }
+
     /// The bytes the payer signs: domain separated, versioned, one encoding per value.
     ///
     /// Layout: `quittance.payment` 0x01, node, intent, payer (32 bytes each), currency (3), amount in hundredths (u64),

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use crate::currency::{Currency, Rate};
 use crate::ids::{AccountId, IntentId, Timestamp};
+use crate::lifecycle::closed;
 use crate::money::Quarks;
 use crate::payment::{Payment, Purpose, Transfer};
 use crate::policy::Policy;
 use crate::rejection::{Rejection, RejectionCode};
-use crate::state::{Intent, Phase, RateTable, State};
+use crate::state::{Intent, RateTable, State, Status};
 use crate::terms::Terms;
 
 /// The payment that `payer` would have to sign to pay `intent` at `now`. Promises nothing: no funds are set aside.
@@ -27,13 +28,13 @@ pub fn quote(
         .ok_or_else(|| Rejection::new(RejectionCode::IntentNotFound, "intent", "a known intent", intent))?;
     open(known, now)?;
     let policy = state.policy();
-    let prices = Prices::from_table(state.rates().latest(), &known.terms, policy)?;
+    let prices = Prices::from_table(state.rates().latest(), &known.terms, policy, None)?;
     let transfers = split(&known.terms, &prices, policy.fee_account)?;
-    if prices.total > policy.max_payment {
-        return Err(exceeds_limit(policy.max_payment, prices.total));
-    }
     if transfers.iter().any(|transfer| transfer.destination == payer) {
         return Err(pays_itself(payer));
+    }
+    if prices.total > policy.max_payment {
+        return Err(exceeds_limit(policy.max_payment, prices.total));
     }
     let valid_until = now.saturating_add(policy.quote_lifetime).min(known.expires_at);
     let Terms { currency, amount, .. } = known.terms;
@@ -49,11 +50,14 @@ pub(crate) struct Prices {
 }
 
 impl Prices {
-    /// Kin is worth one kin without any table; everything else needs one.
+    /// The prices of one table. Kin is worth one kin without any table; everything else needs one. The amount is priced at the
+    /// `signed` rate where there is one, which has to be the table's within the policy's tolerance; the service fee always at
+    /// the table's own.
     pub(crate) fn from_table(
         table: Option<&RateTable>,
         terms: &Terms,
         policy: &Policy,
+        signed: Option<Rate>,
     ) -> Result<Self, Rejection> {
         let rate = |currency: Currency| {
             let known = match currency {
@@ -70,7 +74,19 @@ impl Prices {
             Rejection::new(RejectionCode::AmountOutOfRange, "amount", expected, terms.amount)
         };
         let service_fee = policy.service_fee.map(|fee| Ok((fee, rate(Currency::USD)?))).transpose()?;
-        let rate = rate(terms.currency)?;
+        let listed = rate(terms.currency)?;
+        let rate = signed.unwrap_or(listed);
+        // A kin is a kin: there is nothing to be off from.
+        let tolerance = policy.rate_tolerance.filter(|_| terms.currency != Currency::KIN);
+        if !rate.is_within(tolerance, listed) {
+            let expected = match tolerance {
+                None => alloc::format!("a rate of the last {:?}", policy.rate_window),
+                Some(off) => {
+                    alloc::format!("a rate within {off} of one of the last {:?}", policy.rate_window)
+                }
+            };
+            return Err(Rejection::new(RejectionCode::RateNotKnown, "payload.rate", expected, rate));
+        }
         let service_fee = match service_fee {
             None => Quarks::ZERO,
             Some((fee, dollar)) => dollar.quarks(fee).ok_or_else(out_of_range)?,
@@ -110,23 +126,14 @@ pub(crate) fn split(
 
 /// Whether an intent is still open at `now`: neither paid nor ended, and its deadline not passed.
 pub(crate) fn open(intent: &Intent, now: Timestamp) -> Result<(), Rejection> {
-    let refuse = |code| {
-        let got = intent.status().name();
-        Err(Rejection::new(code, "intent", "an open intent", got))
-    };
-    match &intent.phase {
-        Phase::Created if now <= intent.expires_at => Ok(()),
-        // The tick that records it has not come yet.
-        Phase::Created | Phase::Expired => {
+    match intent.status() {
+        Status::Created if now <= intent.expires_at => Ok(()),
+        // The tick that records it may not have come yet.
+        Status::Created | Status::Expired => {
             let expected = ("a request no later than", intent.expires_at.0);
             Err(Rejection::new(RejectionCode::IntentExpired, "intent", expected, now.0))
         }
-        Phase::Submitted(_) | Phase::Verified(_) | Phase::Scheduled(_) | Phase::Confirmed(_) => {
-            refuse(RejectionCode::IntentAlreadySubmitted)
-        }
-        Phase::Canceled(_) => refuse(RejectionCode::IntentCanceled),
-        Phase::Rejected(_) => refuse(RejectionCode::IntentRejected),
-        Phase::Failed(_) => refuse(RejectionCode::IntentFailed),
+        status => Err(Rejection::new(closed(status), "intent", "an open intent", status.name())),
     }
 }
 

@@ -142,6 +142,8 @@ codes! {
 
     /// No intent has this id.
     IntentNotFound = 30, "intent_not_found", Transient;
+    /// The intent has moved on since the asker looked.
+    RevisionMismatch = 31, "revision_mismatch", Final;
     /// Another payment was accepted for this intent.
     IntentAlreadySubmitted = 32, "intent_already_submitted", Final;
     /// The intent was canceled.
@@ -157,6 +159,8 @@ codes! {
 
     /// An intent with this id exists with other terms.
     TermsMismatch = 38, "terms_mismatch", Final;
+    /// The intent's payment is not final yet, so there is nothing to give back.
+    IntentNotConfirmed = 39, "intent_not_confirmed", Transient;
 
     /// More fees than an intent can carry.
     FeesTooMany = 50, "fees_too_many", Final;
@@ -169,7 +173,7 @@ codes! {
     /// The intent would have expired before it was created.
     ExpiryInThePast = 54, "expiry_in_the_past", Final;
     /// The intent would stay open longer than the node allows.
-    ExpiryTooFar = 55, "expiry_too_far", Final;
+    ExpiryTooFar = 55, "expiry_too_far", Transient;
 
     /// The payment was signed for another sequencer.
     NodeMismatch = 70, "node_mismatch", Final;
@@ -178,7 +182,7 @@ codes! {
     /// The quote that the payment follows is no longer valid.
     QuoteExpired = 72, "quote_expired", Final;
     /// The quote claims to be valid for longer than the node gives.
-    QuoteValidityTooLong = 73, "quote_validity_too_long", Final;
+    QuoteValidityTooLong = 73, "quote_validity_too_long", Transient;
     /// The node has no such exchange rate in the window that counts.
     RateNotKnown = 74, "rate_not_known", Transient;
     /// The amount is worth more, or less, than can be counted in quarks.
@@ -193,18 +197,35 @@ codes! {
     AmountExceedsLimit = 79, "amount_exceeds_limit", Final;
     /// The payer's available funds do not cover the payment.
     FundsInsufficient = 80, "funds_insufficient", Transient;
+    /// With this payment the payer would pay more than the node lets one payer pay in a day.
+    PayerDailyAmountExceeded = 81, "payer_daily_amount_exceeded", Transient;
+    /// The payer pays more often than the node lets one payer in five minutes.
+    PayerPaymentsTooFrequent = 82, "payer_payments_too_frequent", Transient;
+    /// With this payment the destination would be paid more than the node lets one destination be in a day.
+    MerchantDailyAmountExceeded = 83, "merchant_daily_amount_exceeded", Transient;
+    /// The destination is paid more often than the node lets one destination be in five minutes.
+    MerchantPaymentsTooFrequent = 84, "merchant_payments_too_frequent", Transient;
 
-    /// Nothing is deposited.
+    /// Nothing would move.
     QuarksMustNotBeZero = 90, "quarks_must_not_be_zero", Final;
     /// A deposit with this key exists with other content.
     DepositMismatch = 91, "deposit_mismatch", Final;
-    /// The total of all accounts would no longer fit.
+    /// What all accounts hold together would no longer fit.
     BalanceOutOfRange = 92, "balance_out_of_range", Final;
 
     /// The intent has no such transaction.
-    TransactionNotFound = 100, "transaction_not_found", Final;
+    TransactionNotFound = 100, "transaction_not_found", Transient;
     /// The rail reports the opposite of what it reported as final before.
     SettlementContradicts = 101, "settlement_contradicts", Final;
+    /// The transaction is final, so no other attempt at it may be made.
+    TransactionAlreadyFinal = 102, "transaction_already_final", Final;
+    /// The attempt is not the one after the last.
+    AttemptOutOfOrder = 103, "attempt_out_of_order", Transient;
+    /// What was said before leaves open whether quarks have moved: another attempt could move them twice, a failure release
+    /// what is gone.
+    AttemptUnresolved = 104, "attempt_unresolved", Transient;
+    /// More attempts than the node lets a rail make. Its next word has to be that the transaction failed for good.
+    AttemptsTooMany = 105, "attempts_too_many", Final;
 
     /// A rate table without rates.
     RatesEmpty = 110, "rates_empty", Final;
@@ -212,9 +233,37 @@ codes! {
     RateOfKinMustBeOne = 111, "rate_of_kin_must_be_one", Final;
     /// More rates, or a longer name of their source, than a table can hold.
     RatesTooMany = 112, "rates_too_many", Final;
+    /// Another table now would push one out that a live quote may stand on.
+    RatesTooFrequent = 113, "rates_too_frequent", Transient;
 
     /// A policy that the log could not hold exactly.
     PolicyOutOfRange = 120, "policy_out_of_range", Final;
+
+    /// A refund with this key exists with other content.
+    RefundMismatch = 130, "refund_mismatch", Final;
+    /// The refund is not signed by the intent's destination.
+    RefundSignerNotDestination = 131, "refund_signer_not_destination", Final;
+    /// With this refund more would be given back than was paid. One of the others may still fail.
+    RefundExceedsPayment = 132, "refund_exceeds_payment", Transient;
+    /// The intent has as many refunds as the node keeps.
+    RefundsTooMany = 133, "refunds_too_many", Final;
+    /// The destination's available funds do not cover the refund.
+    RefundFundsInsufficient = 134, "refund_funds_insufficient", Transient;
+
+    /// A withdrawal with this key exists with other content.
+    WithdrawalMismatch = 140, "withdrawal_mismatch", Final;
+    /// The address the quarks go to is empty or longer than one can be.
+    WithdrawalAddressOutOfRange = 141, "withdrawal_address_out_of_range", Final;
+    /// Less than the node pays out at once.
+    WithdrawalBelowMinimum = 142, "withdrawal_below_minimum", Final;
+    /// The account's available funds do not cover the withdrawal.
+    WithdrawalFundsInsufficient = 143, "withdrawal_funds_insufficient", Transient;
+    /// No withdrawal has this transaction.
+    WithdrawalNotFound = 144, "withdrawal_not_found", Transient;
+    /// With this withdrawal the account would take out more than the node lets one account in a day.
+    WithdrawalDailyAmountExceeded = 145, "withdrawal_daily_amount_exceeded", Transient;
+    /// The account takes quarks out more often than the node lets one account in five minutes.
+    WithdrawalsTooFrequent = 146, "withdrawals_too_frequent", Transient;
 }
 
 #[cfg(test)]

@@ -5,17 +5,21 @@ use alloc::vec::Vec;
 
 use crate::currency::Currency;
 use crate::ids::{AccountId, IntentId, Timestamp};
+use crate::metadata::Metadata;
 use crate::money::{BasisPoints, NativeAmount};
 use crate::rejection::{Rejection, RejectionCode};
 
 /// The most fees that one intent can carry beside the service fee.
 pub const MAX_FEES: usize = 5;
 
-/// What a merchant asks for. Exactly one payer pays exactly this: there is no partial payment and no tip, so under- and
-/// overpayment cannot happen.
+/// What a merchant asks for.
+///
+/// Exactly one payer pays exactly this: a payment whose transfers do not add up to the price, to the quark, is not accepted,
+/// and once one is accepted no other can be. There is no partial payment and no tip, so under- and overpayment cannot happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Who receives the amount, less all fees.
+    /// Who receives the amount, less all fees. Only if it is an ed25519 public key, and somebody holds the other half, can what
+    /// it receives be given back or taken out.
     pub destination: AccountId,
     /// The currency the amount is stated in.
     pub currency: Currency,
@@ -25,6 +29,8 @@ pub struct Terms {
     pub fees: Vec<Fee>,
     /// The last moment at which a payer can submit; the node's policy decides when absent.
     pub expires_at: Option<Timestamp>,
+    /// The merchant's own words.
+    pub metadata: Metadata,
 }
 
 /// A share of the total for someone other than the destination.
@@ -98,18 +104,29 @@ impl Terms {
             let text = |at: Option<Timestamp>| at.map_or("none".to_string(), |at| at.0.to_string());
             return differs("expires_at", &text(self.expires_at), &text(repeated.expires_at));
         }
-        None
+        let keys = self.metadata.iter().chain(repeated.metadata.iter()).map(|(key, _)| key);
+        let (first, original, got) = keys
+            .map(|key| (key, self.metadata.get(key), repeated.metadata.get(key)))
+            .filter(|(_, original, got)| original != got)
+            .min_by_key(|(key, _, _)| *key)?;
+        let text =
+            |value: Option<&str>| value.map_or("none".to_string(), |value| alloc::format!("{value:?}"));
+        differs(&alloc::format!("metadata.{first}"), &text(original), &text(got))
     }
 
     /// The bytes a merchant signs with the rendezvous key when it speaks to the engine itself and not through a protocol
-    /// that has a form of its own. Domain separated, versioned, one encoding per value.
+    /// that has a form of its own. Domain separated, versioned, one encoding per value. They name no sequencer: a request that
+    /// one has seen can be brought to another.
     ///
-    /// Layout: `quittance.terms` 0x01, intent id, destination, currency, amount (u64), expiry (u64, 0 for none), number of
-    /// fees (u8), then per fee its destination and basis points (u16). Integers are little endian.
+    /// Layout: `quittance.terms`, the version, intent id, destination, currency, amount (u64), expiry (u64, 0 for none),
+    /// number of fees (u8), then per fee its destination and basis points (u16). Version 0x01 ends there and is for terms
+    /// without metadata; version 0x02 is for terms with, and goes on with the number of entries (u8), then per entry the
+    /// length (u16) and bytes of its key and of its value. Integers are little endian.
     #[must_use]
     pub fn signing_bytes(&self, intent: IntentId) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(128 + self.fees.len() * 34);
-        bytes.extend_from_slice(b"quittance.terms\x01");
+        bytes.extend_from_slice(b"quittance.terms");
+        bytes.push(if self.metadata.is_empty() { 1 } else { 2 });
         bytes.extend_from_slice(&intent.0);
         bytes.extend_from_slice(&self.destination.0);
         bytes.extend_from_slice(&self.currency.code());
@@ -120,6 +137,14 @@ impl Terms {
         for fee in &self.fees {
             bytes.extend_from_slice(&fee.destination.0);
             bytes.extend_from_slice(&fee.basis_points.get().to_le_bytes());
+        }
+        if !self.metadata.is_empty() {
+            // The bounds of metadata keep every one of these counts in range.
+            bytes.push(u8::try_from(self.metadata.iter().len()).unwrap_or(u8::MAX));
+            for text in self.metadata.iter().flat_map(|(key, value)| [key, value]) {
+                bytes.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
+            }
         }
         bytes
     }

@@ -4,9 +4,11 @@ use alloc::vec::Vec;
 
 use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
 
-use crate::command::{Cancel, Command, Create, MarkScanned, Request, Submit, Unproven};
+use crate::command::{
+    Cancel, Command, Create, MarkScanned, Report, Request, SignedRefund, SignedWithdrawal, Submit, Unproven,
+};
 use crate::event::{Authorization, CanceledBy, Event, Record, SignatureRule, SignedForm};
-use crate::ids::{AccountId, IntentId, Signature};
+use crate::ids::{AccountId, IntentId, Revision, Signature};
 use crate::payment::Payment;
 use crate::rejection::{Rejection, RejectionCode};
 
@@ -41,23 +43,42 @@ impl Request {
                 let authorization = prove(intent, signed, || terms.signing_bytes(intent))?;
                 Command::Create(Verified(Create { intent, terms, authorization }))
             }
-            Self::MarkScanned { intent, signed } => {
+            Self::MarkScanned { intent, signed, expected } => {
                 let authorization = prove(intent, signed, || scan_signing_bytes(intent))?;
-                Command::MarkScanned(Verified(MarkScanned { intent, authorization }))
+                Command::MarkScanned(Verified(MarkScanned { intent, authorization, expected }))
             }
-            Self::Cancel { intent, by, signed } => {
+            Self::Cancel { intent, by, signed, expected } => {
                 let authorization = prove(intent, signed, || cancel_signing_bytes(intent, by))?;
-                Command::Cancel(Verified(Cancel { intent, by, authorization }))
+                Command::Cancel(Verified(Cancel { intent, by, authorization, expected }))
             }
-            Self::Submit { intent, payer, payload, signature } => {
-                Command::Submit(Verified(verify_submission(intent, payer, &payload, signature)?))
+            Self::Submit { intent, payer, payload, signature, expected } => {
+                Command::Submit(Verified(verify_submission(intent, payer, &payload, signature, expected)?))
+            }
+            Self::Refund { refund, signature, expected } => {
+                if !is_signed_by(&refund.merchant.0, &refund.signing_bytes(), &signature) {
+                    return Err(invalid("a signature by the merchant's key over the refund", signature));
+                }
+                Command::Refund(Verified(SignedRefund { refund, signature, expected }))
+            }
+            Self::Withdraw { withdrawal, signature } => {
+                let signed = withdrawal.signing_bytes();
+                if signed.len() > MAX_SIGNED_BYTES {
+                    return Err(too_long("withdrawal", signed.len()));
+                }
+                if !is_signed_by(&withdrawal.account.0, &signed, &signature) {
+                    return Err(invalid("a signature by the account's key over the withdrawal", signature));
+                }
+                Command::Withdraw(Verified(SignedWithdrawal { withdrawal, signature }))
             }
             Self::Initialize { node, policy } => Command::Initialize { node, policy },
             Self::SetPolicy { policy } => Command::SetPolicy { policy },
             Self::PublishRates { source, rates } => Command::PublishRates { source, rates },
             Self::Deposit { key, account, quarks } => Command::Deposit { key, account, quarks },
-            Self::ReportSettlement { intent, transaction, outcome } => {
-                Command::ReportSettlement { intent, transaction, outcome }
+            Self::ReportSettlement { intent, transaction, attempt, outcome, expected } => {
+                Command::ReportSettlement(Report { intent, transaction, attempt, outcome, expected })
+            }
+            Self::ReportWithdrawal { transaction, attempt, outcome } => {
+                Command::ReportWithdrawal { transaction, attempt, outcome }
             }
         })
     }
@@ -88,22 +109,37 @@ pub fn recheck(record: &Record) -> Option<bool> {
         Event::IntentCanceled { by, authorization } => {
             Some(authorized(authorization, &|intent| cancel_signing_bytes(intent, *by)))
         }
-        Event::IntentSubmitted { payment, signature, .. } => {
+        Event::IntentSubmitted { payment, signature, .. }
+        | Event::LateSubmissionRefused { payment, signature, .. } => {
             Some(is_signed_by(&payment.payer.0, &payment.to_bytes(), signature))
+        }
+        Event::RefundScheduled { refund, signature, .. } => {
+            Some(is_signed_by(&refund.merchant.0, &refund.signing_bytes(), signature))
+        }
+        Event::WithdrawalScheduled { withdrawal, signature, .. } => {
+            Some(is_signed_by(&withdrawal.account.0, &withdrawal.signing_bytes(), signature))
         }
         Event::NodeInitialized { .. }
         | Event::PolicySet { .. }
         | Event::RatesPublished { .. }
         | Event::FundsDeposited { .. }
+        | Event::WithdrawalConfirmed { .. }
+        | Event::WithdrawalFailed { .. }
         | Event::IntentExpired
         | Event::SubmissionRefused { .. }
         | Event::IntentRejected { .. }
         | Event::IntentVerified { .. }
         | Event::IntentScheduled { .. }
+        | Event::AttemptSent { .. }
+        | Event::AttemptIndeterminate { .. }
+        | Event::AttemptFailed { .. }
         | Event::TransactionSettled { .. }
         | Event::TransactionFailed { .. }
+        | Event::SettlementContradicted { .. }
         | Event::IntentConfirmed
-        | Event::IntentFailed { .. } => None,
+        | Event::IntentFailed { .. }
+        | Event::RefundConfirmed { .. }
+        | Event::RefundFailed { .. } => None,
     }
 }
 
@@ -131,8 +167,7 @@ fn prove(
     };
     for signed in candidates.into_iter().take(MAX_CANDIDATES) {
         if signed.len() > MAX_SIGNED_BYTES {
-            let expected = ("at most", alloc::format!("{MAX_SIGNED_BYTES} bytes"));
-            return Err(Rejection::new(RejectionCode::SignedBytesTooLong, "message", expected, signed.len()));
+            return Err(too_long("message", signed.len()));
         }
         if is_signed_by(&intent.0, &signed, &signature) {
             return Ok(Authorization { form, rule: SignatureRule::Ed25519VerifyStrict, signed, signature });
@@ -146,6 +181,7 @@ fn verify_submission(
     payer: AccountId,
     payload: &[u8],
     signature: Signature,
+    expected: Option<Revision>,
 ) -> Result<Submit, Rejection> {
     let payment = Payment::from_bytes(payload).map_err(|malformed| {
         let field = alloc::format!("payload.{}", malformed.field);
@@ -163,7 +199,12 @@ fn verify_submission(
     if !is_signed_by(&payer.0, payload, &signature) {
         return Err(invalid("a signature by the payer's key over the payload", signature));
     }
-    Ok(Submit { payment, signature })
+    Ok(Submit { payment, signature, expected })
+}
+
+fn too_long(field: &str, got: usize) -> Rejection {
+    let expected = ("at most", alloc::format!("{MAX_SIGNED_BYTES} bytes"));
+    Rejection::new(RejectionCode::SignedBytesTooLong, field, expected, got)
 }
 
 fn invalid(expected: &str, signature: Signature) -> Rejection {

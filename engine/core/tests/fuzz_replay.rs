@@ -37,5 +37,15 @@ fn inputs_that_once_broke_a_payment_do_not_break_it_again() {
 
 #[test]
 fn histories_that_once_broke_the_rules_do_not_break_them_again() {
-    check("commands", targets::commands);
+    check("lifecycle", targets::lifecycle);
+}
+
+#[test]
+fn old_records_that_once_broke_the_upcast_do_not_break_it_again() {
+    check("upcast", targets::upcast);
+}
+
+#[test]
+fn changed_logs_that_once_went_unnoticed_are_noticed() {
+    check("replay", targets::replay);
 }

@@ -6,22 +6,26 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quittance_core::event::{CanceledBy, Event, Record};
+use quittance_core::command::{Request, SettlementOutcome};
+use quittance_core::event::{CanceledBy, Event, EventKind, Record};
 use quittance_core::frame::{self, FrameBuilder, Tip};
 use quittance_core::ids::{AccountId, NodeId, Position};
-use quittance_core::money::Quarks;
+use quittance_core::invariant;
+use quittance_core::metadata::Metadata;
+use quittance_core::money::{BasisPoints, Quarks};
 use quittance_core::payment::Payment;
-use quittance_core::policy::Policy;
+use quittance_core::policy::{Limits, Policy};
 use quittance_core::record::{self, DecodeError, MAX_RECORD_BYTES, VERSION};
-use quittance_core::state::{State, TransactionState};
+use quittance_core::state::State;
 use quittance_core::terms::Terms;
 
 use crate::support::{
-    FEES, PARTNER, World, at, cancel, create, deposit, fee, intent, mark_scanned, no_funds, payer, rates,
-    report, submit, usd,
+    FEES, PARTNER, SHOP_SEED, World, at, cancel, create, deposit, fee, intent, mark_scanned, no_funds, payer,
+    rates, refund, refund_of, report, report_attempt, report_withdrawal, submit, usd, withdraw,
+    withdrawal_of,
 };
 
-const LOST: &str = "the bytes of version 1 changed: an auditor could no longer read, or verify the hashes and signatures \
+const LOST: &str = "the bytes of a version changed: an auditor could no longer read, or verify the hashes and signatures \
     of, any log, payment or receipt written before. Write a new version beside the old one instead";
 
 fn hex(bytes: &[u8]) -> String {
@@ -55,35 +59,87 @@ fn check(name: &str, found: &[u8]) {
     assert!(stored(name) == found, "{name}: {LOST}\nfound {}", hex(found));
 }
 
-/// A history with every event there is.
-fn history() -> World {
+/// The merchant of the histories.
+const SHOP: AccountId = AccountId([0x51; 32]);
+
+fn for_shop(hundredths: u64) -> Terms {
+    Terms { destination: SHOP, ..usd(hundredths) }
+}
+
+/// The history that version 1 was frozen with: every event it had.
+fn history_v1() -> World {
     let mut world = World::with_policy(Policy::standard(FEES));
     world.must(rates(&[("usd", "0.00002"), ("eur", "0.000018"), ("kin", "1")]));
     world.must(deposit("golden", payer(100), 60_000_000_000));
-    let with_fees = Terms { fees: vec![fee(PARTNER, 250), fee(AccountId([9; 32]), 1)], ..usd(500) };
+    let with_fees = Terms { fees: vec![fee(PARTNER, 250), fee(AccountId([9; 32]), 1)], ..for_shop(500) };
     world.must(create(1, Terms { expires_at: Some(at(7_200)), ..with_fees }));
-    world.must(create(2, usd(500)));
-    world.must(create(3, usd(100)));
-    world.must(create(4, usd(1)));
-    world.must(create(5, usd(700)));
+    world.must(create(2, for_shop(500)));
+    world.must(create(3, for_shop(100)));
+    world.must(create(4, for_shop(1)));
+    world.must(create(5, for_shop(700)));
     world.now = at(10);
     world.must(mark_scanned(1));
     world.refused(submit(101, &world.quote(1, 101)));
     for seed in [1, 2] {
         world.must(submit(100, &world.quote(seed, 100)));
     }
-    let ordered = |world: &World, seed| {
-        let settlement =
-            world.core.state().intent(&intent(seed)).and_then(|known| known.settlement()).expect("paid");
-        assert_eq!(settlement.transactions[0].state, TransactionState::Ordered);
-        settlement.transactions[0].transaction.id
-    };
     world.now = at(11);
-    world.must(report(1, ordered(&world, 1), quittance_core::command::SettlementOutcome::Settled));
-    world.must(report(2, ordered(&world, 2), no_funds()));
+    world.must(report(1, world.transaction(1), SettlementOutcome::Settled));
+    world.must(report(2, world.transaction(2), no_funds()));
     world.must(cancel(3, CanceledBy::Payer));
     let policy = Policy { service_fee: None, max_payment: Quarks::new(1_000), ..Policy::standard(FEES) };
-    world.must(quittance_core::command::Request::SetPolicy { policy });
+    world.must(Request::SetPolicy { policy });
+    world.refused(submit(100, &world.quote(4, 100)));
+    world.now = at(3_601);
+    world.tick();
+    world
+}
+
+/// A history with every event of version 2.
+fn history() -> World {
+    let mut world = World::with_policy(Policy {
+        rate_tolerance: BasisPoints::new(10),
+        payer_limits: Limits { per_day: Some(Quarks::new(60_000_000_000)), per_five_minutes: Some(9) },
+        merchant_limits: Limits { per_day: None, per_five_minutes: Some(1_000) },
+        withdrawal_limits: Limits { per_day: Some(Quarks::new(1_000_000)), per_five_minutes: None },
+        ..Policy::standard(FEES)
+    });
+    world.must(rates(&[("usd", "0.00002"), ("eur", "0.000018"), ("kin", "1")]));
+    world.must(deposit("golden", payer(100), 60_000_000_000));
+    let metadata = Metadata::new([("order", "42"), ("customer", "äöü")]).expect("short");
+    let with_fees = Terms { fees: vec![fee(PARTNER, 250), fee(AccountId([9; 32]), 1)], metadata, ..usd(500) };
+    world.must(create(1, Terms { expires_at: Some(at(7_200)), ..with_fees }));
+    for (seed, hundredths) in [(2, 500), (3, 100), (4, 1), (5, 700)] {
+        world.must(create(seed, usd(hundredths)));
+    }
+    world.now = at(10);
+    world.must(mark_scanned(1));
+    world.refused(submit(101, &world.quote(1, 101)));
+    let late = submit(101, &world.quote(1, 101));
+    for seed in [1, 2] {
+        world.must(submit(100, &world.quote(seed, 100)));
+    }
+    world.refused(late);
+    world.now = at(11);
+    let (first, second) = (world.transaction(1), world.transaction(2));
+    let reason = || String::from("no answer within 30 s");
+    world.must(report_attempt(1, first, 1, SettlementOutcome::Sent));
+    world.must(report_attempt(1, first, 1, SettlementOutcome::Indeterminate { reason: reason() }));
+    world.must(report_attempt(1, first, 1, SettlementOutcome::FailedRetryable { reason: "busy".into() }));
+    world.must(report_attempt(1, first, 2, SettlementOutcome::Settled));
+    world.refused(report_attempt(1, first, 2, no_funds()));
+    world.must(report(2, second, no_funds()));
+    for (key, outcome) in [("part", SettlementOutcome::Settled), ("more", no_funds())] {
+        let order = refund_of(1, SHOP_SEED, key, 1_000);
+        world.must(refund(SHOP_SEED, order));
+        world.must(report(1, order.transaction(), outcome.clone()));
+        let order = withdrawal_of(SHOP_SEED, key, 200_000, "a bank");
+        world.must(withdraw(SHOP_SEED, order.clone()));
+        world.must(report_withdrawal(order.transaction(), 1, outcome));
+    }
+    world.must(cancel(3, CanceledBy::Payer));
+    let policy = Policy { service_fee: None, max_payment: Quarks::new(1_000), ..Policy::standard(FEES) };
+    world.must(Request::SetPolicy { policy });
     world.refused(submit(100, &world.quote(4, 100)));
     world.now = at(3_601);
     world.tick();
@@ -96,21 +152,40 @@ fn bytes(record: &Record) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn every_event_of_version_1_is_read_and_written_as_it_ever_was() {
-    let history = history();
+/// The first record of each kind of event.
+fn one_of_each(history: &World) -> BTreeMap<EventKind, &Record> {
     let mut seen = BTreeMap::new();
     for record in &history.records {
-        seen.entry(record.event.name()).or_insert(record);
+        seen.entry(record.event.kind()).or_insert(record);
     }
-    assert_eq!(seen.len(), 17, "an event without golden bytes: {:?}", seen.keys());
-    for (name, record) in &seen {
-        check(&format!("record-v1-{name}"), &bytes(record));
-        assert_eq!(
-            record::decode(&stored(&format!("record-v1-{name}")), record.position).as_ref(),
-            Ok(*record),
-            "{name}: {LOST}"
-        );
+    seen
+}
+
+/// How many kinds of event version 1 had.
+const V1_EVENTS: usize = 17;
+
+#[test]
+fn every_event_of_version_1_is_read_as_it_ever_was() {
+    let history = history_v1();
+    let seen = one_of_each(&history);
+    assert_eq!(seen.len(), V1_EVENTS, "an event without golden bytes: {:?}", seen.keys());
+    for (kind, record) in &seen {
+        // What was renamed since is still in the file of its first name.
+        let stored = stored(&format!("record-v1-{}", kind.name()));
+        assert_eq!(&stored[..2], [1, 0], "{kind:?}: written by version 1");
+        assert_eq!(record::decode(&stored, record.position).as_ref(), Ok(*record), "{kind:?}: {LOST}");
+    }
+}
+
+#[test]
+fn every_event_of_version_2_is_read_and_written_as_it_ever_was() {
+    let history = history();
+    let seen = one_of_each(&history);
+    assert_eq!(seen.len(), EventKind::ALL.len(), "an event without golden bytes: {:?}", seen.keys());
+    for (kind, record) in &seen {
+        let file = format!("record-v2-{}", kind.name());
+        check(&file, &bytes(record));
+        assert_eq!(record::decode(&stored(&file), record.position).as_ref(), Ok(*record), "{kind:?}: {LOST}");
     }
 }
 
@@ -119,34 +194,65 @@ fn no_golden_file_is_orphaned() {
     // A file for an event that was renamed would otherwise rest unread while its bytes are still in logs.
     let folder = file("x");
     let count = folder.parent().expect("a folder").read_dir().expect("it is there").count();
-    assert_eq!(count, 17 + 4, "one file per event, and frame, payment, terms and digest");
+    let others = ["frame-v1", "frame-v1-of-records-v2", "payment-v1", "terms-v1", "terms-v2", "refund-v1"];
+    let more = ["withdrawal-v1", "digest-v2-of-records-v1", "digest-v2"];
+    assert_eq!(count, V1_EVENTS + EventKind::ALL.len() + others.len() + more.len());
+}
+
+/// A stored log replays to the state that `history` lived, and to the digest that is stored with it.
+fn replays(frame: &str, digest: &str, history: &World) {
+    let (decoded, _) = Tip::EMPTY.follow(&stored(frame)).expect(LOST);
+    let mut state = State::default();
+    for record in &decoded.records {
+        state.apply(record).expect(LOST);
+    }
+    assert_eq!(state.digest(), history.core.state().digest(), "{frame}: {LOST}");
+    invariant::check_all(&state).expect(LOST);
+    invariant::check_history(&decoded.records, &state).expect(LOST);
+    check(digest, &state.digest().0);
 }
 
 #[test]
-fn a_log_of_version_1_replays_to_the_state_it_ever_did() {
+fn a_log_of_any_version_replays_to_the_state_it_ever_did() {
+    replays("frame-v1", "digest-v2-of-records-v1", &history_v1());
     let history = history();
     let mut builder = FrameBuilder::new(Tip::EMPTY, 7);
     builder.push(&history.records);
     let (frames, end) = builder.finish();
     assert_eq!(frames.len(), 1);
-    check("frame-v1", &frames[0].bytes);
-    let (decoded, tip) = Tip::EMPTY.follow(&stored("frame-v1")).expect(LOST);
+    check("frame-v1-of-records-v2", &frames[0].bytes);
+    let (decoded, tip) = Tip::EMPTY.follow(&stored("frame-v1-of-records-v2")).expect(LOST);
     assert_eq!((tip, decoded.epoch), (end, 7));
-    let mut state = State::default();
-    for record in &decoded.records {
-        state.apply(record).expect(LOST);
-    }
-    check("digest-v1", &state.digest().0);
+    replays("frame-v1-of-records-v2", "digest-v2", &history);
+}
+
+#[test]
+fn an_old_log_goes_on_in_the_new_version_without_a_break() {
+    // Half a log of version 1, half of today: what a node has that was updated in between.
+    let (old, history) = (stored("frame-v1"), history_v1());
+    let (decoded, tip) = Tip::EMPTY.follow(&old).expect(LOST);
+    let mut world = World { records: decoded.records, ..history };
+    world.must(create(6, for_shop(100)));
+    let mut builder = FrameBuilder::new(tip, tip.epoch + 1);
+    builder.push(&world.records[world.records.len() - 1..]);
+    let (frames, _) = builder.finish();
+    let (next, _) = tip.follow(&frames[0].bytes).expect("it follows");
+    assert_eq!(next.records, world.records[world.records.len() - 1..]);
+    invariant::check_history(&world.records, world.core.state()).expect("one history");
 }
 
 #[test]
 fn what_payers_and_merchants_signed_stays_what_they_signed() {
-    let history = history();
+    let history = history_v1();
     let payment = history.core.state().intent(&intent(1)).and_then(|known| known.submission()).expect("paid");
     check("payment-v1", &payment.payment.to_bytes());
     assert_eq!(Payment::from_bytes(&stored("payment-v1")).as_ref(), Ok(&payment.payment), "{LOST}");
     let terms = &history.core.state().intent(&intent(1)).expect("created").terms;
     check("terms-v1", &terms.signing_bytes(intent(1)));
+    let metadata = Metadata::new([("order", "42"), ("customer", "äöü")]).expect("short");
+    check("terms-v2", &Terms { metadata, ..terms.clone() }.signing_bytes(intent(1)));
+    check("refund-v1", &refund_of(1, SHOP_SEED, "part", 1_000).signing_bytes());
+    check("withdrawal-v1", &withdrawal_of(SHOP_SEED, "part", 200_000, "a bank").signing_bytes());
 }
 
 #[test]
@@ -163,16 +269,18 @@ fn a_record_that_is_not_exactly_one_of_a_known_version_is_refused_by_name() {
     };
     assert_eq!(with(&|_| {}), Ok(()));
     assert_eq!(with(&|b| b.push(0)), Err(DecodeError::TrailingBytes { count: 1 }));
+    // What a later program adds behind what this one knows is never dropped without a word.
+    assert_eq!(with(&|b| b.extend([1, 2, 3])), Err(DecodeError::TrailingBytes { count: 3 }));
     assert_eq!(with(&|b| b[0] = 0), Err(DecodeError::NoSuchVersion { got: 0 }));
     assert_eq!(with(&|b| b.truncate(1)), Err(DecodeError::Size { got: 1 }));
     assert_eq!(
         with(&|b| b.resize(MAX_RECORD_BYTES + 1, 0)),
         Err(DecodeError::Size { got: MAX_RECORD_BYTES + 1 })
     );
-    let newer = with(&|b| b[0] = 2).expect_err("written by tomorrow's program");
+    let newer = with(&|b| b[0] = 3).expect_err("written by tomorrow's program");
     assert_eq!(newer, DecodeError::NewerVersion { got: VERSION + 1 });
     let text = newer.to_string();
-    assert!(text.contains("version 2") && text.contains("up to 1"), "names both versions: {text}");
+    assert!(text.contains("version 3") && text.contains("up to 2"), "names both versions: {text}");
     for cut in 2..good.len() {
         let error = record::decode(&good[..cut], Position(1));
         assert!(matches!(error, Err(DecodeError::Malformed(_))), "cut at {cut}: {error:?}");

@@ -62,7 +62,7 @@ fn normal_dependencies() -> BTreeMap<String, (String, BTreeSet<String>)> {
 fn cargo(arguments: &[&str]) -> Vec<u8> {
     let run = Command::new(env!("CARGO"))
         .args(arguments)
-        .args(["--offline", "--locked"])
+        .arg("--locked")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

@@ -1,12 +1,15 @@
 //! Every pair of a phase and a command, one by one: what becomes true, and what the asker is told.
 
 use crate::support::{
-    FEES, NODE, PARTNER, SHOP, World, at, cancel, create, fee, intent, mark_scanned, payer, report, sign,
-    submit, usd,
+    FEES, NODE, PARTNER, SHOP_SEED, World, at, cancel, create, fee, intent, mark_scanned, payer, refund,
+    refund_of, report, shop, sign, submit, usd,
 };
 use quittance_core::command::{Request, SettlementOutcome};
-use quittance_core::event::{Authorization, CanceledBy, Event, SignatureRule, SignedForm, Transaction};
-use quittance_core::ids::{AccountId, Timestamp};
+use quittance_core::event::{
+    Authorization, CanceledBy, Event, EventKind, SignatureRule, SignedForm, Transaction,
+};
+use quittance_core::ids::{AccountId, AttemptNumber, Timestamp};
+use quittance_core::lifecycle::{self, CommandKind, Outcome};
 use quittance_core::machine::{Accepted, Core, Input};
 use quittance_core::money::Quarks;
 use quittance_core::payment::{Payment, transaction_id};
@@ -19,9 +22,7 @@ use quittance_core::verify::{cancel_signing_bytes, scan_signing_bytes};
 pub(crate) const RENDEZVOUS: u8 = 1;
 const PAYER: u8 = 100;
 /// The intent's deadline by the standard policy: an hour after noon.
-const DEADLINE: Timestamp = Timestamp(crate::support::NOON.0 + 3_600_000_000);
-
-const COMMANDS: [&str; 6] = ["create", "mark_scanned", "cancel", "submit", "report_settlement", "tick"];
+pub(crate) const DEADLINE: Timestamp = Timestamp(crate::support::NOON.0 + 3_600_000_000);
 
 /// What follows from a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,15 +33,17 @@ enum Then {
     Repeated(u64),
     /// No event: the rules refuse it.
     Refused(RejectionCode),
+    /// The rules refuse it, and that is on record.
+    Noted(RejectionCode),
     /// These events without an answer: nobody asked.
     Ticked(Vec<Event>),
 }
 use RejectionCode::{
-    IntentAlreadySubmitted, IntentCanceled, IntentExpired, IntentFailed, IntentNotFound, IntentNotScheduled,
-    IntentRejected, SettlementContradicts,
+    IntentAlreadySubmitted, IntentCanceled, IntentExpired, IntentFailed, IntentNotConfirmed, IntentNotFound,
+    IntentNotScheduled, IntentRejected, SettlementContradicts,
 };
 use Status::{Canceled, Confirmed, Created, Expired, Failed, Rejected, Scheduled, Submitted, Verified};
-use Then::{Done, Refused, Repeated, Ticked};
+use Then::{Done, Noted, Refused, Repeated, Ticked};
 
 fn terms() -> Terms {
     Terms { fees: vec![fee(PARTNER, 250)], ..usd(500) }
@@ -49,7 +52,7 @@ fn terms() -> Terms {
 /// Where the first quote says every quark goes, computed by hand: $5.00 at $0.00002 a kin is 250 000 kin, in quarks
 /// 2.5 × 10¹⁰; the service fee of a cent 5 × 10⁷; 2.5 % of the whole 6.25 × 10⁸; the rest to the shop.
 fn split() -> [(AccountId, u64); 3] {
-    [(FEES, 50_000_000), (PARTNER, 625_000_000), (SHOP, 24_325_000_000)]
+    [(FEES, 50_000_000), (PARTNER, 625_000_000), (shop(), 24_325_000_000)]
 }
 pub(crate) const TOTAL: Quarks = Quarks::new(25_000_000_000);
 
@@ -91,7 +94,13 @@ pub(crate) fn transaction() -> Transaction {
 }
 
 pub(crate) fn settled() -> Event {
-    Event::TransactionSettled { transaction: transaction().id }
+    Event::TransactionSettled { transaction: transaction().id, attempt: AttemptNumber::FIRST }
+}
+
+pub(crate) fn refunded() -> Event {
+    let refund = refund_of(RENDEZVOUS, SHOP_SEED, "back", 1_000);
+    let signature = sign(SHOP_SEED, &refund.signing_bytes());
+    Event::RefundScheduled { refund, signature, rule: SignatureRule::Ed25519VerifyStrict }
 }
 
 pub(crate) fn paid() -> Vec<Event> {
@@ -100,8 +109,9 @@ pub(crate) fn paid() -> Vec<Event> {
 }
 
 pub(crate) fn failed() -> Vec<Event> {
+    let (transaction, attempt) = (transaction().id, AttemptNumber::FIRST);
     let transaction_failed =
-        Event::TransactionFailed { transaction: transaction().id, reason: "the rail is closed".into() };
+        Event::TransactionFailed { transaction, attempt, reason: "the rail is closed".into() };
     vec![transaction_failed, Event::IntentFailed { released: TOTAL }]
 }
 
@@ -120,6 +130,7 @@ fn request(command: &str) -> Request {
         "mark_scanned" => mark_scanned(RENDEZVOUS),
         "cancel" => cancel(RENDEZVOUS, CanceledBy::Merchant),
         "submit" => submit(PAYER, &payment()),
+        "refund" => refund(SHOP_SEED, refund_of(RENDEZVOUS, SHOP_SEED, "back", 1_000)),
         "report_settlement" => report(RENDEZVOUS, transaction().id, SettlementOutcome::Settled),
         other => panic!("no such command: {other}"),
     }
@@ -208,6 +219,13 @@ fn check(status: Option<Status>, command: &str, then: &Then) {
             let refused = answer.and_then(Result::err).map(|rejection: Rejection| rejection.code);
             assert_eq!(refused, Some(*code), "{what}");
         }
+        Noted(code) => {
+            let names: Vec<_> = got.iter().map(Event::kind).collect();
+            let noted = [EventKind::LateSubmissionRefused, EventKind::SettlementContradicted];
+            assert!(matches!(&names[..], [one] if noted.contains(one)), "{what}: {names:?}");
+            let refused = answer.and_then(Result::err).map(|rejection: Rejection| rejection.code);
+            assert_eq!(refused, Some(*code), "{what}");
+        }
         Ticked(events) => assert_eq!((&got, answer), (events, None), "{what}"),
     }
 }
@@ -220,61 +238,71 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (None, "mark_scanned", Refused(IntentNotFound)),
         (None, "cancel", Refused(IntentNotFound)),
         (None, "submit", Refused(IntentNotFound)),
+        (None, "refund", Refused(IntentNotFound)),
         (None, "report_settlement", Refused(IntentNotFound)),
         (None, "tick", Ticked(vec![])),
         (Some(Created), "create", Repeated(4)),
         (Some(Created), "mark_scanned", Done(vec![code_scanned()])),
         (Some(Created), "cancel", Done(vec![canceled()])),
         (Some(Created), "submit", Done(paid())),
+        (Some(Created), "refund", Refused(IntentNotConfirmed)),
         (Some(Created), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Created), "tick", Ticked(vec![Event::IntentExpired])),
         (Some(Submitted), "create", Refused(IntentAlreadySubmitted)),
         (Some(Submitted), "mark_scanned", Repeated(5)),
         (Some(Submitted), "cancel", Refused(IntentAlreadySubmitted)),
         (Some(Submitted), "submit", Repeated(5)),
+        (Some(Submitted), "refund", Refused(IntentNotConfirmed)),
         (Some(Submitted), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Submitted), "tick", Ticked(vec![])),
         (Some(Verified), "create", Refused(IntentAlreadySubmitted)),
         (Some(Verified), "mark_scanned", Repeated(5)),
         (Some(Verified), "cancel", Refused(IntentAlreadySubmitted)),
         (Some(Verified), "submit", Repeated(5)),
+        (Some(Verified), "refund", Refused(IntentNotConfirmed)),
         (Some(Verified), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Verified), "tick", Ticked(vec![])),
         (Some(Scheduled), "create", Refused(IntentAlreadySubmitted)),
         (Some(Scheduled), "mark_scanned", Repeated(5)),
         (Some(Scheduled), "cancel", Refused(IntentAlreadySubmitted)),
         (Some(Scheduled), "submit", Repeated(7)),
+        (Some(Scheduled), "refund", Refused(IntentNotConfirmed)),
         (Some(Scheduled), "report_settlement", Done(confirmed())),
         (Some(Scheduled), "tick", Ticked(vec![])),
         (Some(Confirmed), "create", Refused(IntentAlreadySubmitted)),
         (Some(Confirmed), "mark_scanned", Repeated(5)),
         (Some(Confirmed), "cancel", Refused(IntentAlreadySubmitted)),
         (Some(Confirmed), "submit", Repeated(7)),
+        (Some(Confirmed), "refund", Done(vec![refunded()])),
         (Some(Confirmed), "report_settlement", Repeated(9)),
         (Some(Confirmed), "tick", Ticked(vec![])),
         (Some(Canceled), "create", Refused(IntentCanceled)),
         (Some(Canceled), "mark_scanned", Refused(IntentCanceled)),
         (Some(Canceled), "cancel", Repeated(5)),
-        (Some(Canceled), "submit", Refused(IntentCanceled)),
+        (Some(Canceled), "submit", Noted(IntentCanceled)),
+        (Some(Canceled), "refund", Refused(IntentCanceled)),
         (Some(Canceled), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Canceled), "tick", Ticked(vec![])),
         (Some(Expired), "create", Refused(IntentExpired)),
         (Some(Expired), "mark_scanned", Refused(IntentExpired)),
         (Some(Expired), "cancel", Refused(IntentExpired)),
-        (Some(Expired), "submit", Refused(IntentExpired)),
+        (Some(Expired), "submit", Noted(IntentExpired)),
+        (Some(Expired), "refund", Refused(IntentExpired)),
         (Some(Expired), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Expired), "tick", Ticked(vec![])),
         (Some(Rejected), "create", Refused(IntentRejected)),
         (Some(Rejected), "mark_scanned", Refused(IntentRejected)),
         (Some(Rejected), "cancel", Refused(IntentRejected)),
-        (Some(Rejected), "submit", Refused(IntentRejected)),
+        (Some(Rejected), "submit", Noted(IntentRejected)),
+        (Some(Rejected), "refund", Refused(IntentRejected)),
         (Some(Rejected), "report_settlement", Refused(IntentNotScheduled)),
         (Some(Rejected), "tick", Ticked(vec![])),
         (Some(Failed), "create", Refused(IntentFailed)),
         (Some(Failed), "mark_scanned", Repeated(5)),
         (Some(Failed), "cancel", Refused(IntentFailed)),
         (Some(Failed), "submit", Repeated(7)),
-        (Some(Failed), "report_settlement", Refused(SettlementContradicts)),
+        (Some(Failed), "refund", Refused(IntentFailed)),
+        (Some(Failed), "report_settlement", Noted(SettlementContradicts)),
         (Some(Failed), "tick", Ticked(vec![])),
     ]
 }
@@ -290,21 +318,43 @@ fn every_pair_of_phase_and_command_does_what_the_table_says() {
 fn no_pair_is_left_to_chance() {
     let table = table();
     for status in [None].into_iter().chain(Status::ALL.map(Some)) {
-        for command in COMMANDS {
-            let rows = table.iter().filter(|row| (row.0, row.1) == (status, command)).count();
-            assert_eq!(
-                rows,
-                1,
-                "{:?} + {command} needs exactly one row in the table",
-                status.map(Status::name)
-            );
+        for command in CommandKind::ALL {
+            let rows = table.iter().filter(|row| (row.0, row.1) == (status, command.name())).count();
+            let what = format!("{:?} + {}", status.map(Status::name), command.name());
+            assert_eq!(rows, 1, "{what} needs exactly one row in the table");
         }
     }
-    assert_eq!(table.len(), (Status::ALL.len() + 1) * COMMANDS.len());
+    assert_eq!(table.len(), (Status::ALL.len() + 1) * CommandKind::ALL.len());
     // A command that is new and about an intent belongs into the table.
-    for command in COMMANDS.into_iter().filter(|command| *command != "tick") {
-        let Ok(verified) = request(command).verify() else { panic!("{command}: the table's own signature") };
-        assert_eq!(verified.name(), command);
+    for command in CommandKind::ALL.into_iter().filter(|command| *command != CommandKind::Tick) {
+        let name = command.name();
+        let Ok(verified) = request(name).verify() else { panic!("{name}: the table's own signature") };
+        assert_eq!(verified.name(), name);
+    }
+}
+
+#[test]
+fn the_table_that_is_printed_is_the_one_that_decides_or_people_would_plan_with_another_machine() {
+    for (status, command, then) in table() {
+        let kind = CommandKind::ALL.into_iter().find(|kind| kind.name() == command).expect("a command");
+        let edge = lifecycle::edge(status, kind);
+        let what = format!("{:?} + {command}: {then:?}, printed {edge:?}", status.map(Status::name));
+        let printed = match &then {
+            Done(events) | Ticked(events) if !events.is_empty() => {
+                let kinds: Vec<_> = events.iter().map(Event::kind).collect();
+                matches!(edge.outcome, Outcome::Decided(outcomes) if outcomes.contains(&kinds.as_slice()))
+            }
+            Ticked(_) => edge.outcome == Outcome::Nothing,
+            Done(_) => false,
+            Repeated(_) => edge.repeats,
+            Refused(code) => matches!(edge.outcome, Outcome::Refused(printed, _) if printed == *code),
+            Noted(code) => match edge.outcome {
+                Outcome::Refused(printed, recorded) => printed == *code && !recorded.is_empty(),
+                Outcome::Decided(outcomes) => outcomes.contains(&&[EventKind::SettlementContradicted][..]),
+                Outcome::Nothing => false,
+            },
+        };
+        assert!(printed, "{what}");
     }
 }
 

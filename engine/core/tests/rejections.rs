@@ -15,8 +15,8 @@ use quittance_core::terms::Terms;
 use quittance_core::verify::MAX_SIGNED_BYTES;
 
 use crate::support::{
-    FEES, NODE, NOON, PARTNER, SHOP, World, at, cancel, create, deposit, fee, intent, mark_scanned, no_funds,
-    payer, rate, rates, report, sign, submit, usd,
+    FEES, NODE, NOON, PARTNER, World, at, cancel, create, deposit, expecting, fee, intent, mark_scanned,
+    no_funds, payer, rate, rates, report, shop, sign, submit, usd,
 };
 
 /// Refusals that the core cannot make, and who makes them.
@@ -73,7 +73,7 @@ fn failed_half_way() -> (World, TransactionId) {
     (world, id)
 }
 
-fn check(code: RejectionCode, field: &str, world: &mut World, request: Request) -> RejectionCode {
+pub(crate) fn check(code: RejectionCode, field: &str, world: &mut World, request: Request) -> RejectionCode {
     let rejection = world.refused(request);
     assert_eq!((rejection.code, rejection.field.as_str()), (code, field), "{rejection}");
     assert_ne!(rejection.expected, "", "{}: the asker is not told what the rule wants", code.name());
@@ -89,19 +89,19 @@ fn cases() -> Vec<RejectionCode> {
 
     let mut world = open();
     let paid = pay(&world, |_| {});
-    let Request::Submit { intent: id, payer: whose, payload, signature } = paid.clone() else {
+    let Request::Submit { intent: id, payer: whose, payload, signature, .. } = paid.clone() else {
         panic!("a submission")
     };
     let send = |change: &dyn Fn(&mut IntentId, &mut AccountId, &mut Vec<u8>)| {
         let (mut intent, mut payer, mut payload) = (id, whose, payload.clone());
         change(&mut intent, &mut payer, &mut payload);
-        Request::Submit { intent, payer, payload, signature }
+        Request::Submit { intent, payer, payload, signature, expected: None }
     };
     case(
         Code::SignatureInvalid,
         "signature",
         &mut world,
-        Request::MarkScanned { intent: intent(1), signed: nobody },
+        Request::MarkScanned { intent: intent(1), signed: nobody, expected: None },
     );
     let tampered = send(&|_, _, payload| *payload.last_mut().unwrap() ^= 1);
     case(Code::SignatureInvalid, "signature", &mut world, tampered);
@@ -114,7 +114,7 @@ fn cases() -> Vec<RejectionCode> {
         Code::SignedBytesTooLong,
         "message",
         &mut world,
-        Request::MarkScanned { intent: intent(1), signed: long },
+        Request::MarkScanned { intent: intent(1), signed: long, expected: None },
     );
     let trailing = send(&|_, _, payload| payload.push(0));
     case(Code::PayloadMalformed, "payload.end", &mut world, trailing);
@@ -138,6 +138,8 @@ fn cases() -> Vec<RejectionCode> {
     case(Code::IntentNotFound, "intent", &mut world, mark_scanned(77));
     let unpaid = report(1, TransactionId([0; 32]), SettlementOutcome::Settled);
     case(Code::IntentNotScheduled, "intent", &mut world, unpaid);
+    let stale = expecting(mark_scanned(1), 1);
+    case(Code::RevisionMismatch, "expected_revision", &mut world, stale);
     case(Code::TermsMismatch, "amount", &mut world, create(1, usd(501)));
 
     let with_fees = |fees| create(3, Terms { fees, ..usd(500) });
@@ -147,7 +149,7 @@ fn cases() -> Vec<RejectionCode> {
         Code::FeeIsForDestination,
         "fees[1].destination",
         &mut world,
-        with_fees(vec![fee(PARTNER, 1), fee(SHOP, 1)]),
+        with_fees(vec![fee(PARTNER, 1), fee(shop(), 1)]),
     );
     let twice = vec![fee(PARTNER, 1), fee(PARTNER, 1)];
     case(Code::FeeDestinationRepeated, "fees[1].destination", &mut world, with_fees(twice));
@@ -223,13 +225,15 @@ fn cases() -> Vec<RejectionCode> {
     case(Code::SettlementContradicts, "outcome", &mut world, settled);
     case(Code::IntentFailed, "intent", &mut world, create(1, usd(500)));
     let (mut world, second) = failed_half_way();
-    let late = report(1, second, SettlementOutcome::Settled);
+    let late = report(1, second, SettlementOutcome::Sent);
     case(Code::IntentFailed, "intent", &mut world, late);
+    let late = report(1, second, SettlementOutcome::Settled);
+    case(Code::SettlementContradicts, "outcome", &mut world, late);
 
-    case(Code::QuarksMustNotBeZero, "quarks", &mut world, deposit("zero", SHOP, 0));
+    case(Code::QuarksMustNotBeZero, "quarks", &mut world, deposit("zero", shop(), 0));
     case(Code::DepositMismatch, "quarks", &mut world, deposit("first", payer(PAYER), 1));
-    case(Code::DepositMismatch, "account", &mut world, deposit("first", SHOP, 100_000_000));
-    case(Code::BalanceOutOfRange, "quarks", &mut world, deposit("all", SHOP, u64::MAX));
+    case(Code::DepositMismatch, "account", &mut world, deposit("first", shop(), 100_000_000));
+    case(Code::BalanceOutOfRange, "quarks", &mut world, deposit("all", shop(), u64::MAX));
     case(Code::RatesEmpty, "rates", &mut world, rates(&[]));
     case(Code::RateOfKinMustBeOne, "rates.kin", &mut world, rates(&[("kin", "2")]));
     let source = "s".repeat(129);
@@ -242,7 +246,8 @@ fn cases() -> Vec<RejectionCode> {
 
 #[test]
 fn every_refusal_the_rules_name_is_one_that_somebody_can_meet() {
-    let made: BTreeSet<_> = cases().into_iter().collect();
+    let all = [cases(), crate::settlement::cases(), crate::money_back::cases(), crate::limits::cases()];
+    let made: BTreeSet<_> = all.into_iter().flatten().collect();
     for code in RejectionCode::ALL {
         let elsewhere = MADE_ELSEWHERE.iter().any(|(known, _)| known == code);
         assert_ne!(
@@ -259,15 +264,15 @@ fn of_two_broken_rules_the_lower_number_is_told_so_that_two_nodes_tell_the_same(
     let mut world = open();
     let until = |seconds_ago: u64| Some(Timestamp(NOON.0 - seconds_ago));
     let all_wrong = Terms {
-        fees: vec![fee(PARTNER, 9_000), fee(PARTNER, 1), fee(SHOP, 1)],
+        fees: vec![fee(PARTNER, 9_000), fee(PARTNER, 1), fee(shop(), 1)],
         expires_at: until(1),
         ..usd(1)
     };
     assert_eq!(world.refusal_code(create(5, all_wrong)), RejectionCode::FeeIsForDestination);
     let zero_again = deposit("first", payer(PAYER), 0);
     assert_eq!(world.refusal_code(zero_again), RejectionCode::QuarksMustNotBeZero);
-    let garbage =
-        Request::Submit { intent: intent(1), payer: payer(1), payload: vec![1], signature: sign(1, b"") };
+    let (payload, signature) = (vec![1], sign(1, b""));
+    let garbage = Request::Submit { intent: intent(1), payer: payer(1), payload, signature, expected: None };
     assert_eq!(world.refusal_code(garbage), RejectionCode::PayloadMalformed);
     assert!(
         RejectionCode::PayloadMalformed < RejectionCode::SignatureInvalid,

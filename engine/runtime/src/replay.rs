@@ -2,7 +2,8 @@ use quittance_core::event::Record;
 use quittance_core::evolve::IllegalTransition;
 use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
-use quittance_core::state::State;
+use quittance_core::invariant::{self, Violation};
+use quittance_core::state::{Intent, State};
 
 use crate::log::{LogError, LogReader};
 
@@ -26,10 +27,19 @@ pub enum ReplayError {
     /// A record does not follow from those before it.
     #[error("the log is whole, but {0}; was it written by another version of the program?")]
     Illegal(#[from] IllegalTransition),
+    /// A record follows, but to a state that must not be.
+    #[error("the log is whole, but record {position} breaks an invariant: {violation}. Do not go on with it")]
+    Broken {
+        /// The record's position.
+        position: u64,
+        /// What does not hold.
+        violation: Violation,
+    },
 }
 
-/// Folds a log from its first record, checking every frame's hash, link and epoch, and every record's place. `seen` is
-/// called with each record, before it is taken in, and can end the replay with an error of its own.
+/// Folds a log from its first record, checking every frame's hash, link and epoch, every record's place, and what no record
+/// may break ([`invariant::check_record`]). `seen` is called with each record, before it is taken in, and can end the replay
+/// with an error of its own.
 ///
 /// # Errors
 /// [`ReplayError`], as the error type of `seen` wraps it.
@@ -48,7 +58,10 @@ pub fn replay<E: From<ReplayError>>(
             tip.follow(&bytes).map_err(|error| ReplayError::from(LogError::damaged(tip.position, &error)))?;
         for record in &frame.records {
             seen(&state, record)?;
+            let before = record.subject.and_then(|subject| state.intent(&subject.intent)).map(Intent::status);
             state.apply(record).map_err(ReplayError::from)?;
+            invariant::check_record(before, record, &state)
+                .map_err(|violation| ReplayError::Broken { position: record.position.0, violation })?;
         }
         tip = next;
         frames += 1;

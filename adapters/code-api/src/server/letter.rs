@@ -56,10 +56,21 @@ impl Letter {
             | Event::SubmissionRefused { .. }
             | Event::IntentRejected { .. }
             | Event::IntentVerified { .. }
+            | Event::AttemptSent { .. }
+            | Event::AttemptIndeterminate { .. }
+            | Event::AttemptFailed { .. }
             | Event::TransactionSettled { .. }
             | Event::TransactionFailed { .. }
+            | Event::SettlementContradicted { .. }
             | Event::IntentConfirmed
-            | Event::IntentFailed { .. } => return None,
+            | Event::IntentFailed { .. }
+            | Event::LateSubmissionRefused { .. }
+            | Event::RefundScheduled { .. }
+            | Event::RefundConfirmed { .. }
+            | Event::RefundFailed { .. }
+            | Event::WithdrawalScheduled { .. }
+            | Event::WithdrawalConfirmed { .. }
+            | Event::WithdrawalFailed { .. } => return None,
         };
         Some((intent, letter))
     }
@@ -146,6 +157,7 @@ mod tests {
     use super::*;
     use quittance_core::event::{SignatureRule, Subject};
     use quittance_core::ids::{AccountId, CausationId, Revision, Signature};
+    use quittance_core::metadata::Metadata;
     use quittance_core::money::NativeAmount;
 
     fn letter(event: Event) -> Option<messaging::Message> {
@@ -181,6 +193,7 @@ mod tests {
                 amount: NativeAmount::from_hundredths(25).expect("an amount"),
                 fees: Vec::new(),
                 expires_at: None,
+                metadata: Metadata::default(),
             },
             authorization: authorization.clone(),
             expires_at: Timestamp(1),

@@ -76,12 +76,12 @@ async fn request_of(api: &Api, intent: IntentId, kind: &Kind, signed: &Unproven)
             let terms = receive_bill::terms(api, intent, request).await?;
             Ok(Request::Create { intent, terms, signed })
         }
-        Kind::CodeScanned(_) => Ok(Request::MarkScanned { intent, signed }),
+        Kind::CodeScanned(_) => Ok(Request::MarkScanned { intent, signed, expected: None }),
         Kind::ClientRejectedPayment(rejected) => {
             if rejected.intent_id.as_ref().is_none_or(|id| id.value != intent.0) {
                 return Err(Status::invalid_argument(format!("intent id must be {intent}")));
             }
-            Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed })
+            Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed, expected: None })
         }
         Kind::RequestToGrabBill(_) => Err(refusal::unimplemented("message.kind request_to_grab_bill")),
         Kind::RequestToLogin(_) => Err(refusal::unimplemented("message.kind request_to_login")),

@@ -2,6 +2,7 @@
 
 use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId};
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
 use quittance_core::state::State;
 use quittance_core::terms::{Fee, Terms};
@@ -217,6 +218,7 @@ impl Asked {
             amount: amount.ok_or_else(out_of_range)?,
             fees: self.fees,
             expires_at: None,
+            metadata: Metadata::default(),
         })
     }
 }

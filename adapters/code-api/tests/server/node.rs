@@ -156,7 +156,7 @@ impl Node {
         let quote = self.handle.query(move |state| quote::quote(state, id, account, now.max(state.time())));
         let payload = quote.await.expect("an answer").expect("a quote").to_bytes();
         let signature = Signature(payer.sign(&payload));
-        let submit = Request::Submit { intent: id, payer: account, payload, signature };
+        let submit = Request::Submit { intent: id, payer: account, payload, signature, expected: None };
         self.handle.execute(submit).await.expect("a payment");
     }
 

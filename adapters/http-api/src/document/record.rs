@@ -1,10 +1,15 @@
 use data_encoding::BASE64;
-use quittance_core::event::{Authorization, Event, Record};
-use quittance_core::policy::Policy;
+use quittance_core::currency::Currency;
+use quittance_core::event::{Authorization, Event, Record, SignatureRule};
+use quittance_core::ids::{AttemptNumber, Signature, TransactionId};
+use quittance_core::money::{BasisPoints, Quarks};
+use quittance_core::payment::Payment;
+use quittance_core::policy::{Limits, Policy};
 use quittance_core::rejection::Rejection;
 use serde_json::{Value, json};
 
-use super::{SignedBytes, Terms, Transfer, time};
+use super::intent::rule_name;
+use super::{SignedBytes, Terms, Transfer, amount, time};
 
 /// A record of the log, whole: everything a replay uses is in it.
 #[must_use]
@@ -48,17 +53,12 @@ fn data(event: &Event) -> Value {
             json!({ "by": by.name(), "authorization": signed(authorization) })
         }
         Event::IntentExpired | Event::IntentConfirmed => json!({}),
-        Event::IntentSubmitted { payment, signature, rule: _ } => json!({
-            "payer": payment.payer.to_string(),
-            "currency": payment.currency.to_string(),
-            "amount": payment.amount.to_string(),
-            "rate": payment.rate.to_string(),
-            "valid_until": time(payment.valid_until),
-            "transfers": payment.transfers.iter().map(Transfer::from).collect::<Vec<_>>(),
-            "payload": BASE64.encode(&payment.to_bytes()),
-            "signature": signature.to_string(),
-            "rule": "ed25519_verify_strict",
-        }),
+        Event::IntentSubmitted { payment, signature, rule } => submitted(payment, *signature, *rule),
+        Event::LateSubmissionRefused { payment, signature, rule, rejection } => {
+            let mut json = submitted(payment, *signature, *rule);
+            json["refused"] = refusal(rejection);
+            json
+        }
         Event::SubmissionRefused { rejection } | Event::IntentRejected { rejection } => refusal(rejection),
         Event::IntentVerified { reserved } => json!({ "reserved": reserved.get() }),
         Event::IntentScheduled { transactions } => {
@@ -70,12 +70,70 @@ fn data(event: &Event) -> Value {
             });
             json!({ "transactions": transactions.collect::<Vec<_>>() })
         }
-        Event::TransactionSettled { transaction } => json!({ "transaction": transaction.to_string() }),
-        Event::TransactionFailed { transaction, reason } => {
-            json!({ "transaction": transaction.to_string(), "reason": reason })
+        Event::AttemptSent { transaction, attempt }
+        | Event::TransactionSettled { transaction, attempt }
+        | Event::RefundConfirmed { transaction, attempt }
+        | Event::WithdrawalConfirmed { transaction, attempt } => of_attempt(*transaction, *attempt),
+        Event::AttemptIndeterminate { transaction, attempt, reason }
+        | Event::AttemptFailed { transaction, attempt, reason }
+        | Event::TransactionFailed { transaction, attempt, reason } => {
+            let mut json = of_attempt(*transaction, *attempt);
+            json["reason"] = reason.as_str().into();
+            json
+        }
+        Event::RefundFailed { transaction, attempt, reason, released }
+        | Event::WithdrawalFailed { transaction, attempt, reason, released } => {
+            let mut json = of_attempt(*transaction, *attempt);
+            json["reason"] = reason.as_str().into();
+            json["released"] = released.get().into();
+            json
+        }
+        Event::SettlementContradicted { transaction, attempt, known, reported, reason } => {
+            let mut json = of_attempt(*transaction, *attempt);
+            json["known"] = known.name().into();
+            json["reported"] = reported.name().into();
+            json["reason"] = reason.as_str().into();
+            json
         }
         Event::IntentFailed { released } => json!({ "released": released.get() }),
+        Event::RefundScheduled { refund, signature, rule } => json!({
+            "node": refund.node.to_string(),
+            "merchant": refund.merchant.to_string(),
+            "key": refund.key.to_string(),
+            "quarks": refund.quarks.get(),
+            "transaction": refund.transaction().to_string(),
+            "signature": signature.to_string(),
+            "rule": rule_name(*rule),
+        }),
+        Event::WithdrawalScheduled { withdrawal, signature, rule } => json!({
+            "node": withdrawal.node.to_string(),
+            "account": withdrawal.account.to_string(),
+            "key": withdrawal.key.to_string(),
+            "quarks": withdrawal.quarks.get(),
+            "to": withdrawal.to,
+            "transaction": withdrawal.transaction().to_string(),
+            "signature": signature.to_string(),
+            "rule": rule_name(*rule),
+        }),
     }
+}
+
+fn submitted(payment: &Payment, signature: Signature, rule: SignatureRule) -> Value {
+    json!({
+        "payer": payment.payer.to_string(),
+        "currency": payment.currency.to_string(),
+        "amount": amount(payment.currency, payment.amount),
+        "rate": payment.rate.to_string(),
+        "valid_until": time(payment.valid_until),
+        "transfers": payment.transfers.iter().map(Transfer::from).collect::<Vec<_>>(),
+        "payload": BASE64.encode(&payment.to_bytes()),
+        "signature": signature.to_string(),
+        "rule": rule_name(rule),
+    })
+}
+
+fn of_attempt(transaction: TransactionId, attempt: AttemptNumber) -> Value {
+    json!({ "transaction": transaction.to_string(), "attempt": attempt.0 })
 }
 
 fn signed(authorization: &Authorization) -> SignedBytes {
@@ -88,14 +146,25 @@ fn refusal(Rejection { code, field, expected, got }: &Rejection) -> Value {
 
 fn policy(policy: &Policy) -> Value {
     json!({
-        "service_fee": policy.service_fee.map(|fee| fee.to_string()),
+        "service_fee": policy.service_fee.map(|fee| amount(Currency::USD, fee)),
         "fee_account": policy.fee_account.to_string(),
         "fee_cap_basis_points": policy.fee_cap.get(),
         "intent_lifetime_us": policy.intent_lifetime.as_micros(),
         "max_intent_lifetime_us": policy.max_intent_lifetime.as_micros(),
         "quote_lifetime_us": policy.quote_lifetime.as_micros(),
         "rate_window_us": policy.rate_window.as_micros(),
+        "rate_tolerance_basis_points": policy.rate_tolerance.map(BasisPoints::get),
         "max_payment_quarks": policy.max_payment.get(),
         "max_refusals": policy.max_refusals,
+        "payer_limits": limits(policy.payer_limits),
+        "merchant_limits": limits(policy.merchant_limits),
+        "max_attempts": policy.max_attempts,
+        "max_refunds": policy.max_refunds,
+        "min_withdrawal_quarks": policy.min_withdrawal.get(),
+        "withdrawal_limits": limits(policy.withdrawal_limits),
     })
+}
+
+fn limits(Limits { per_day, per_five_minutes }: Limits) -> Value {
+    json!({ "quarks_per_day": per_day.map(Quarks::get), "times_per_5_min": per_five_minutes })
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use super::{Decision, known};
+use super::{Decision, as_seen, known};
 use crate::command::{Cancel, Create, MarkScanned};
 use crate::event::Event;
 use crate::ids::Timestamp;
@@ -56,6 +56,7 @@ pub(super) fn mark_scanned(state: &State, scan: &MarkScanned, now: Timestamp) ->
     if let Some(position) = intent.scanned.or(intent.submission().map(|submission| submission.position)) {
         return Ok(Decision::repeated(Some(scan.intent), position));
     }
+    as_seen(intent, scan.expected)?;
     open(intent, now)?;
     let authorization = scan.authorization.clone();
     Ok(Decision::new(Some(scan.intent), vec![Event::CodeScanned { authorization }]))
@@ -64,9 +65,10 @@ pub(super) fn mark_scanned(state: &State, scan: &MarkScanned, now: Timestamp) ->
 pub(super) fn cancel(state: &State, cancel: &Cancel, now: Timestamp) -> Result<Decision, Rejection> {
     let intent = known(state, cancel.intent)?;
     if let Phase::Canceled(_) = intent.phase {
-        return Ok(Decision::repeated(Some(cancel.intent), intent.last_position));
+        return Ok(Decision::repeated(Some(cancel.intent), intent.ended.unwrap_or(intent.last_position)));
     }
+    as_seen(intent, cancel.expected)?;
     open(intent, now)?;
-    let Cancel { intent, by, authorization } = cancel.clone();
+    let Cancel { intent, by, authorization, expected: _ } = cancel.clone();
     Ok(Decision::new(Some(intent), vec![Event::IntentCanceled { by, authorization }]))
 }

@@ -1,15 +1,18 @@
 //! All checks, no change: what a command would make true, or which rule it breaks.
 
 mod intent;
+mod limits;
 mod node;
+mod refund;
 mod settle;
 mod submit;
+mod withdraw;
 
 use alloc::vec::Vec;
 
 use crate::command::Command;
 use crate::event::Event;
-use crate::ids::{IntentId, Position, Timestamp};
+use crate::ids::{IntentId, Position, Revision, Timestamp};
 use crate::rejection::{Rejection, RejectionCode};
 use crate::state::{Intent, State};
 
@@ -50,14 +53,17 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decisi
             Err(Rejection::new(RejectionCode::NodeNotInitialized, "", expected, "an empty log"))
         }
         Command::SetPolicy { policy } => node::set_policy(state, policy),
-        Command::PublishRates { source, rates } => node::publish_rates(state, source, rates),
+        Command::PublishRates { source, rates } => node::publish_rates(state, source, rates, now),
         Command::Deposit { key, account, quarks } => node::deposit(state, *key, *account, *quarks),
         Command::Create(create) => intent::create(state, create.get(), now),
         Command::MarkScanned(scan) => intent::mark_scanned(state, scan.get(), now),
         Command::Cancel(cancel) => intent::cancel(state, cancel.get(), now),
         Command::Submit(submit) => submit::submit(state, submit.get(), now),
-        Command::ReportSettlement { intent, transaction, outcome } => {
-            settle::report(state, *intent, *transaction, outcome)
+        Command::Refund(refund) => refund::refund(state, refund.get()),
+        Command::Withdraw(withdrawal) => withdraw::withdraw(state, withdrawal.get(), now),
+        Command::ReportSettlement(report) => settle::report(state, report),
+        Command::ReportWithdrawal { transaction, attempt, outcome } => {
+            withdraw::report(state, *transaction, *attempt, outcome)
         }
     }
 }
@@ -79,6 +85,18 @@ impl Decision {
 
     fn repeated(intent: Option<IntentId>, position: Position) -> Self {
         Self { intent, events: Vec::new(), verdict: Verdict::Repeated(position) }
+    }
+}
+
+/// Refuses when the asker saw another revision. To be asked behind the repetitions, which hold whatever the asker saw, and in
+/// front of every other rule.
+fn as_seen(intent: &Intent, expected: Option<Revision>) -> Result<(), Rejection> {
+    match expected {
+        Some(expected) if expected != intent.revision => {
+            let code = RejectionCode::RevisionMismatch;
+            Err(Rejection::new(code, "expected_revision", alloc::format!("{expected}"), intent.revision))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::Decision;
 use crate::currency::{Currency, Rate};
 use crate::event::Event;
-use crate::ids::{AccountId, DepositKey, NodeId};
+use crate::ids::{AccountId, DepositKey, NodeId, Timestamp};
 use crate::money::Quarks;
 use crate::policy::Policy;
 use crate::rejection::{Rejection, RejectionCode};
@@ -34,6 +34,7 @@ pub(super) fn publish_rates(
     state: &State,
     source: &str,
     rates: &[(Currency, Rate)],
+    now: Timestamp,
 ) -> Result<Decision, Rejection> {
     if rates.is_empty() {
         return Err(Rejection::new(RejectionCode::RatesEmpty, "rates", "at least one rate", "none"));
@@ -61,6 +62,13 @@ pub(super) fn publish_rates(
     {
         return Ok(Decision::repeated(None, state.position()));
     }
+    // A quote is made at the newest table and holds for the policy's time: a table has to outlast every quote made at it.
+    let live = now.saturating_sub(state.policy().quote_lifetime.min(state.policy().rate_window));
+    if let Some(replaced) = state.rates().pushed_out().filter(|replaced| *replaced >= live) {
+        let free = replaced.saturating_add(now.since(live)).0.saturating_add(1);
+        let code = RejectionCode::RatesTooFrequent;
+        return Err(Rejection::new(code, "rates", ("the next table no earlier than", free), now.0));
+    }
     Ok(Decision::new(None, vec![Event::RatesPublished { source: String::from(source), rates }]))
 }
 
@@ -84,9 +92,9 @@ pub(super) fn deposit(
         }
         return Ok(Decision::repeated(None, original.position));
     }
-    let deposited = state.ledger().deposited();
-    if deposited.checked_add(quarks).is_none() {
-        let expected = alloc::format!("at most {} quarks more", u64::MAX - deposited.get());
+    let held = state.ledger().held();
+    if held.checked_add(quarks).is_none() {
+        let expected = alloc::format!("at most {} quarks more", u64::MAX - held.get());
         return Err(Rejection::new(RejectionCode::BalanceOutOfRange, "quarks", expected, quarks));
     }
     // After this point it succeeds.

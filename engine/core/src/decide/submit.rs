@@ -3,16 +3,18 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Verdict, known};
+use super::limits::{Movement, within};
+use super::{Decision, Verdict, as_seen, known};
 use crate::command::Submit;
+use crate::currency::Currency;
 use crate::event::{Event, SignatureRule, Transaction};
 use crate::ids::Timestamp;
-use crate::money::Quarks;
+use crate::money::{BASIS_POINTS, BasisPoints, Quarks};
 use crate::payment::{Payment, Transfer, transaction_id};
 use crate::policy::Policy;
 use crate::quote::{Prices, exceeds_limit, open, pays_itself, split};
 use crate::rejection::{Rejection, RejectionCode};
-use crate::state::{Intent, RateTable, State};
+use crate::state::{Intent, RateTable, Side, State, Status};
 use crate::terms::Terms;
 
 pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<Decision, Rejection> {
@@ -24,13 +26,23 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
         let carried_out = intent.settlement().map_or(submission.position, |settlement| settlement.scheduled);
         return Ok(Decision::repeated(Some(id), carried_out));
     }
-    open(intent, now)?;
-    // From here on the payer's word is on record, whether it passes or not.
-    let submitted = Event::IntentSubmitted {
-        payment: submit.payment.clone(),
-        signature: submit.signature,
-        rule: SignatureRule::Ed25519VerifyStrict,
-    };
+    as_seen(intent, submit.expected)?;
+    // What a payer signed is a fact, and on record whether it passes or not, as long as the intent's refusals last.
+    let (payment, signature) = (submit.payment.clone(), submit.signature);
+    let rule = SignatureRule::Ed25519VerifyStrict;
+    if let Err(rejection) = open(intent, now) {
+        let mut events = Vec::new();
+        if intent.refusals < state.policy().max_refusals {
+            if intent.status() == Status::Created {
+                // Only a tick that is still to come would say so; the late payment must not stand in front of it.
+                events.push(Event::IntentExpired);
+            }
+            let rejection = rejection.clone();
+            events.push(Event::LateSubmissionRefused { payment, signature, rule, rejection });
+        }
+        return Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) });
+    }
+    let submitted = Event::IntentSubmitted { payment, signature, rule };
     match rules(state, intent, &submit.payment, now) {
         Ok(reserved) => {
             // After this point it succeeds.
@@ -69,7 +81,29 @@ fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> R
         let code = RejectionCode::FundsInsufficient;
         return Err(Rejection::new(code, "payer", ("available funds of at least", total), available));
     }
+    within_limits(state, intent, payment, total, now)?;
     Ok(total)
+}
+
+/// What the payer has paid and the destination was paid lately leaves room for this payment.
+fn within_limits(
+    state: &State,
+    intent: &Intent,
+    payment: &Payment,
+    total: Quarks,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    use RejectionCode::{
+        MerchantDailyAmountExceeded, MerchantPaymentsTooFrequent, PayerDailyAmountExceeded,
+        PayerPaymentsTooFrequent,
+    };
+    let (policy, merchant) = (state.policy(), intent.terms.destination);
+    let paid = Movement { side: Side::Payer, account: payment.payer, quarks: total };
+    let codes = (PayerDailyAmountExceeded, PayerPaymentsTooFrequent);
+    within(state, policy.payer_limits, &paid, "payer", codes, now)?;
+    let received = Movement { side: Side::Merchant, account: merchant, quarks: payment.received() };
+    let codes = (MerchantDailyAmountExceeded, MerchantPaymentsTooFrequent);
+    within(state, policy.merchant_limits, &received, "destination", codes, now)
 }
 
 fn same_terms(terms: &Terms, payment: &Payment) -> Result<(), Rejection> {
@@ -105,12 +139,7 @@ fn transfers(state: &State, terms: &Terms, payment: &Payment, now: Timestamp) ->
     let policy = state.policy();
     let mut refusal = None;
     let mut consider = |table: Option<&RateTable>| {
-        let outcome = Prices::from_table(table, terms, policy).and_then(|prices| {
-            if prices.rate != payment.rate {
-                let expected = alloc::format!("a rate of the last {:?}", policy.rate_window);
-                let code = RejectionCode::RateNotKnown;
-                return Err(Rejection::new(code, "payload.rate", expected, payment.rate));
-            }
+        let outcome = Prices::from_table(table, terms, policy, Some(payment.rate)).and_then(|prices| {
             let expected = split(terms, &prices, policy.fee_account)?;
             same_transfers(&expected, &payment.transfers)?;
             Ok(prices.total)
@@ -161,12 +190,18 @@ fn transactions(payment: &Payment) -> Vec<Transaction> {
     vec![Transaction { id: transaction_id(&payment.to_bytes(), 0), first_transfer: 0, transfers }]
 }
 
-/// The least that the terms are worth under any table that counts now.
+/// The least that the terms are worth under any rate that counts now.
 fn least(state: &State, terms: &Terms, now: Timestamp) -> Option<Quarks> {
     let policy = state.policy();
     let tables = state.rates().in_window(now, policy.rate_window).map(Some);
-    let totals = tables.chain([None]).map(|table| Prices::from_table(table, terms, policy));
-    totals.filter_map(|prices| Some(prices.ok()?.total)).min()
+    let totals = tables.chain([None]).map(|table| Prices::from_table(table, terms, policy, None));
+    let least = totals.filter_map(|prices| Some(prices.ok()?.total)).min()?;
+    // A rate that is a part larger makes the price at most that part smaller.
+    let tolerance = policy.rate_tolerance.filter(|_| terms.currency != Currency::KIN);
+    match tolerance.and_then(|off| BasisPoints::new(u32::from(BASIS_POINTS - off.get()))) {
+        None => Some(least),
+        Some(rest) => Some(least.share(rest)),
+    }
 }
 
 /// A refused submission: the intent is open again, or, where no payer can ever pass the rule, at its end.

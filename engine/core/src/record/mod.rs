@@ -1,6 +1,7 @@
 //! Records as bytes: the border between the types of today and the bytes of ever.
 
 mod v1;
+mod v2;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,9 +11,9 @@ use crate::event::Record;
 use crate::ids::Position;
 
 /// The version that is written. Every version up to it is read.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
-/// The longest record, in bytes. The largest that the rules let in is a request with its signed bytes: about 5 KiB.
+/// The longest record, in bytes. The largest that the rules let in is a request with its metadata and signed bytes: about 7 KiB.
 pub const MAX_RECORD_BYTES: usize = 32 * 1024;
 
 /// Why bytes are not a record.
@@ -71,7 +72,7 @@ impl core::error::Error for DecodeError {}
 /// follows from the frame.
 pub fn encode(record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(&VERSION.to_le_bytes());
-    v1::encode(record, out);
+    v2::encode(record, out);
 }
 
 /// The record in `bytes`, which stands at `position`.
@@ -88,6 +89,7 @@ pub fn decode(bytes: &[u8], position: Position) -> Result<Record, DecodeError> {
     match u16::from_le_bytes(*version) {
         0 => Err(DecodeError::NoSuchVersion { got: 0 }),
         1 => v1::decode(body, position),
+        2 => v2::decode(body, position),
         got => Err(DecodeError::NewerVersion { got }),
     }
 }

@@ -1,10 +1,11 @@
-use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::{Progress, TransactionState};
 use crate::event::{Authorization, CanceledBy, SignatureRule, Transaction};
 use crate::ids::{Position, Revision, Signature, Timestamp, TransactionId};
 use crate::money::Quarks;
 use crate::payment::{Payment, Transfer};
+use crate::refund::Refund;
 use crate::rejection::Rejection;
 use crate::terms::Terms;
 
@@ -23,14 +24,19 @@ pub struct Intent {
     pub expires_at: Timestamp,
     /// Where the scan of its code is in the log, if it was scanned.
     pub scanned: Option<Position>,
-    /// Refused submissions on record; never more than the policy's `max_refusals`.
+    /// Refused submissions on record; never more than a policy's `max_refusals` at the time.
     pub refusals: u8,
     /// The revision of its last record.
     pub revision: Revision,
     /// The position of its last record.
     pub last_position: Position,
+    /// Where in the log it came to the state it is in for good, if it did.
+    pub ended: Option<Position>,
     /// Where it is in its life.
     pub phase: Phase,
+    /// What was given back, or is being; only ever of a confirmed intent. In order, never more than a policy's
+    /// `max_refunds` at the time.
+    pub refunds: Vec<ScheduledRefund>,
 }
 
 /// Where an intent is in its life, with what is known only there.
@@ -67,6 +73,8 @@ pub struct Submission {
     pub rule: SignatureRule,
     /// Where it is in the log.
     pub position: Position,
+    /// When it came in.
+    pub at: Timestamp,
 }
 
 /// A payment and the transactions that carry it out.
@@ -85,22 +93,19 @@ pub struct Settlement {
 pub struct ScheduledTransaction {
     /// The transaction.
     pub transaction: Transaction,
-    /// What the rail has said.
-    pub state: TransactionState,
+    /// How far it has come.
+    pub progress: Progress,
 }
 
-/// What a rail has said of a transaction.
+/// A refund, which is one transaction, and what the rail has said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TransactionState {
-    /// Nothing yet.
-    Ordered,
-    /// Final.
-    Settled,
-    /// It will never happen.
-    Failed {
-        /// The rail's words.
-        reason: String,
-    },
+pub struct ScheduledRefund {
+    /// The refund.
+    pub refund: Refund,
+    /// Where its order is in the log.
+    pub scheduled: Position,
+    /// How far it has come.
+    pub progress: Progress,
 }
 
 /// An intent's phase by name alone.
@@ -192,6 +197,30 @@ impl Intent {
             | Phase::Rejected(_) => None,
         }
     }
+
+    /// The refund that a transaction carries out.
+    #[must_use]
+    pub fn refund(&self, transaction: TransactionId) -> Option<&ScheduledRefund> {
+        self.refunds.iter().find(|scheduled| scheduled.refund.transaction() == transaction)
+    }
+
+    /// What was given back or may still be: every refund that has not failed.
+    #[must_use]
+    pub fn refunded(&self) -> Quarks {
+        let failed = |scheduled: &&ScheduledRefund| {
+            !matches!(scheduled.progress.state(), TransactionState::Failed { .. })
+        };
+        let quarks = self.refunds.iter().filter(failed).map(|scheduled| scheduled.refund.quarks);
+        // At most what was paid, which is checked before a refund is accepted.
+        Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
+    }
+
+    /// Whether a rail still has something to say about it.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        let open = |scheduled: &ScheduledRefund| scheduled.progress.state() == TransactionState::Ordered;
+        matches!(self.phase, Phase::Scheduled(_)) || self.refunds.iter().any(open)
+    }
 }
 
 impl Phase {
@@ -232,7 +261,9 @@ impl Settlement {
     /// What is still set aside for it: the transfers of every transaction that is not settled.
     #[must_use]
     pub fn outstanding(&self) -> Quarks {
-        let open = self.transactions.iter().filter(|scheduled| scheduled.state != TransactionState::Settled);
+        let unsettled =
+            |scheduled: &&ScheduledTransaction| scheduled.progress.state() != TransactionState::Settled;
+        let open = self.transactions.iter().filter(unsettled);
         let quarks = open.flat_map(|open| self.transfers(&open.transaction)).map(|transfer| transfer.quarks);
         // Part of a total that was checked when the payment was accepted.
         Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)

@@ -5,11 +5,14 @@ use crate::money::Quarks;
 
 /// The accounts and what they hold. Every operation is all or nothing; `None` says it would break a rule and did nothing.
 ///
-/// Invariant: the balances add up to what was deposited, and no account has more reserved than it holds.
+/// Invariant: the balances add up to what was deposited less what was withdrawn, and no account has more reserved than it
+/// holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     accounts: BTreeMap<AccountId, Account>,
-    deposited: Quarks,
+    /// In quarks. Wider than a balance: what goes in and out again counts each time.
+    deposited: u128,
+    withdrawn: u128,
 }
 
 /// What one account holds.
@@ -17,7 +20,7 @@ pub struct Ledger {
 pub struct Account {
     /// All of it.
     pub balance: Quarks,
-    /// The part set aside for scheduled payments; at most the balance.
+    /// The part set aside for scheduled payments, refunds and withdrawals; at most the balance.
     pub reserved: Quarks,
 }
 
@@ -47,17 +50,29 @@ impl Ledger {
         self.accounts.iter()
     }
 
-    /// All that ever came in from outside. It fits, so no sum of balances can overflow.
+    /// All that ever came in from outside, in quarks.
     #[must_use]
-    pub fn deposited(&self) -> Quarks {
+    pub fn deposited(&self) -> u128 {
         self.deposited
     }
 
+    /// All that ever left, in quarks.
+    #[must_use]
+    pub fn withdrawn(&self) -> u128 {
+        self.withdrawn
+    }
+
+    /// What all accounts hold together. It fits, so no sum of balances can overflow.
+    #[must_use]
+    pub fn held(&self) -> Quarks {
+        u64::try_from(self.deposited - self.withdrawn).map_or(Quarks::MAX, Quarks::new)
+    }
+
     pub(crate) fn deposit(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
-        let deposited = self.deposited.checked_add(quarks)?;
+        self.held().checked_add(quarks)?;
         let account = self.accounts.entry(id).or_default();
         account.balance = account.balance.checked_add(quarks)?;
-        self.deposited = deposited;
+        self.deposited += u128::from(quarks.get());
         Some(())
     }
 
@@ -72,6 +87,16 @@ impl Ledger {
     pub(crate) fn release(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
         let account = self.accounts.get_mut(&id)?;
         account.reserved = account.reserved.checked_sub(quarks)?;
+        Some(())
+    }
+
+    /// Lets quarks go that the account had reserved.
+    pub(crate) fn withdraw(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
+        let account = self.accounts.get_mut(&id)?;
+        let balance = account.balance.checked_sub(quarks)?;
+        account.reserved = account.reserved.checked_sub(quarks)?;
+        account.balance = balance;
+        self.withdrawn += u128::from(quarks.get());
         Some(())
     }
 

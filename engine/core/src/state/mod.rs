@@ -2,7 +2,9 @@
 
 mod intent;
 mod ledger;
+mod progress;
 mod rates;
+mod usage;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +12,17 @@ use core::time::Duration;
 
 use crate::event::Record;
 use crate::evolve::{IllegalTransition, evolve};
-use crate::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Revision, Timestamp};
+use crate::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Revision, Timestamp, TransactionId};
 use crate::money::{BasisPoints, Quarks};
-use crate::policy::Policy;
+use crate::policy::{Limits, Policy};
+use crate::withdrawal::Withdrawal;
 
-pub use intent::{Intent, Phase, ScheduledTransaction, Settlement, Status, Submission, TransactionState};
+pub use intent::{Intent, Phase, ScheduledRefund, ScheduledTransaction, Settlement, Status, Submission};
 pub use ledger::{Account, Ledger};
-pub use rates::{MAX_RATES, MAX_SOURCE_BYTES, RateTable, Rates};
+pub(crate) use progress::Word;
+pub use progress::{Attempt, MAX_CONTRADICTIONS, Progress, TransactionState};
+pub use rates::{MAX_RATES, MAX_SOURCE_BYTES, MAX_TABLES, RateTable, Rates};
+pub use usage::{Side, Usage};
 
 /// Everything the engine knows. Changed by [`State::apply`] and by nothing else.
 #[derive(Clone, Debug)]
@@ -25,14 +31,19 @@ pub struct State {
     pub(crate) position: Position,
     pub(crate) time: Timestamp,
     pub(crate) policy: Policy,
+    pub(crate) policy_version: u32,
     pub(crate) rates: Rates,
     pub(crate) ledger: Ledger,
+    pub(crate) usage: Usage,
     pub(crate) deposits: BTreeMap<DepositKey, Deposit>,
+    pub(crate) withdrawals: BTreeMap<TransactionId, ScheduledWithdrawal>,
     pub(crate) intents: BTreeMap<IntentId, Intent>,
     /// Open intents by deadline: derived, not part of the digest.
     pub(crate) deadlines: BTreeSet<(Timestamp, IntentId)>,
-    /// Intents whose transactions are not all final: derived, not part of the digest.
-    pub(crate) scheduled: BTreeSet<IntentId>,
+    /// Intents with a transaction that is not final: derived, not part of the digest.
+    pub(crate) unsettled: BTreeSet<IntentId>,
+    /// Withdrawals that are not final: derived, not part of the digest.
+    pub(crate) open_withdrawals: BTreeSet<TransactionId>,
 }
 
 /// A deposit, remembered for ever so that its key works once.
@@ -46,6 +57,21 @@ pub struct Deposit {
     pub position: Position,
 }
 
+/// A withdrawal and what the rail has said of it. Remembered for ever so that its key works once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledWithdrawal {
+    /// The withdrawal.
+    pub withdrawal: Withdrawal,
+    /// Where its order is in the log.
+    pub scheduled: Position,
+    /// The position of the last record about it.
+    pub last_position: Position,
+    /// When it was ordered.
+    pub at: Timestamp,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
 impl Default for State {
     fn default() -> Self {
         // Before the first record nothing may be charged or allowed, so every figure is the smallest.
@@ -57,20 +83,31 @@ impl Default for State {
             max_intent_lifetime: Duration::ZERO,
             quote_lifetime: Duration::ZERO,
             rate_window: Duration::ZERO,
+            rate_tolerance: None,
             max_payment: Quarks::ZERO,
             max_refusals: 0,
+            payer_limits: Limits::default(),
+            merchant_limits: Limits::default(),
+            max_attempts: 0,
+            max_refunds: 0,
+            min_withdrawal: Quarks::MAX,
+            withdrawal_limits: Limits::default(),
         };
         Self {
             node: None,
             position: Position::START,
             time: Timestamp::default(),
             policy: nothing,
+            policy_version: 0,
             rates: Rates::default(),
             ledger: Ledger::default(),
+            usage: Usage::default(),
             deposits: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
             intents: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            scheduled: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            open_withdrawals: BTreeSet::new(),
         }
     }
 }
@@ -125,6 +162,12 @@ impl State {
         &self.policy
     }
 
+    /// How many policies the log has had: 1 for the one it began with, 0 before the first record.
+    #[must_use]
+    pub fn policy_version(&self) -> u32 {
+        self.policy_version
+    }
+
     /// The exchange rates.
     #[must_use]
     pub fn rates(&self) -> &Rates {
@@ -143,6 +186,28 @@ impl State {
         self.deposits.get(key)
     }
 
+    /// What accounts paid and were paid lately.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The withdrawal that a transaction carries out.
+    #[must_use]
+    pub fn withdrawal(&self, transaction: &TransactionId) -> Option<&ScheduledWithdrawal> {
+        self.withdrawals.get(transaction)
+    }
+
+    /// Every withdrawal, by transaction.
+    pub fn withdrawals(&self) -> impl Iterator<Item = (&TransactionId, &ScheduledWithdrawal)> {
+        self.withdrawals.iter()
+    }
+
+    /// Every withdrawal that is not final, by transaction.
+    pub fn open_withdrawals(&self) -> impl Iterator<Item = (&TransactionId, &ScheduledWithdrawal)> {
+        self.open_withdrawals.iter().filter_map(|id| self.withdrawals.get_key_value(id))
+    }
+
     /// One intent.
     #[must_use]
     pub fn intent(&self, id: &IntentId) -> Option<&Intent> {
@@ -154,9 +219,9 @@ impl State {
         self.intents.iter()
     }
 
-    /// Every intent with transactions that are not final, by id.
-    pub fn scheduled(&self) -> impl Iterator<Item = (&IntentId, &Intent)> {
-        self.scheduled.iter().filter_map(|id| self.intents.get_key_value(id))
+    /// Every intent with a transaction that is not final, of its payment or of a refund, by id.
+    pub fn unsettled(&self) -> impl Iterator<Item = (&IntentId, &Intent)> {
+        self.unsettled.iter().filter_map(|id| self.intents.get_key_value(id))
     }
 
     /// The next moment at which something happens by itself: the earliest deadline of an open intent.

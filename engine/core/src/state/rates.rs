@@ -10,8 +10,9 @@ use crate::ids::Timestamp;
 pub const MAX_RATES: usize = 256;
 /// The longest name of a table's source.
 pub const MAX_SOURCE_BYTES: usize = 128;
-/// The most tables kept: those that can count for a submission (protocol e.6).
-const MAX_TABLES: usize = 32;
+/// The most tables kept (protocol e.6). A table is not published as long as it would push out one that a live quote may stand
+/// on; one that only the policy's rate window would still let count may be.
+pub const MAX_TABLES: usize = 32;
 
 /// Exchange rates as they were published, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,12 @@ impl Rates {
             .zip(replaced)
             .take_while(move |(_, replaced)| *replaced >= start)
             .map(|(table, _)| table)
+    }
+
+    /// When the table that the next one pushes out was replaced; `None` as long as there is room.
+    pub(crate) fn pushed_out(&self) -> Option<Timestamp> {
+        let newer = self.tables.len().checked_sub(2).filter(|_| self.tables.len() >= MAX_TABLES)?;
+        self.tables.get(newer).map(|table| table.published_at)
     }
 
     pub(crate) fn publish(&mut self, table: RateTable) {

@@ -1,7 +1,7 @@
 //! Bytes as a sequence of inputs: one byte says what happens, the ones behind it how. Any bytes are a sequence.
 //!
-//! After every input everything that has to hold is checked; at the end the records go through frames and back, and the
-//! replayed state has to be the live one.
+//! Every input goes to the core and to the model, which have to say the same. After every input everything that has to hold is
+//! checked; at the end the records go through frames and back, and the replayed state has to be the live one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,32 +10,42 @@ use quittance_core::command::{Request, SettlementOutcome};
 use quittance_core::currency::Currency;
 use quittance_core::decide::decide;
 use quittance_core::digest::Digest;
-use quittance_core::event::{CanceledBy, Event, Record};
+use quittance_core::event::{AttemptState, CanceledBy, Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip};
 use quittance_core::ids::{AccountId, IntentId, Position, Timestamp, TransactionId};
-use quittance_core::invariant::check_all;
+use quittance_core::invariant::{check_all, check_history, follows};
 use quittance_core::machine::Input;
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::Policy;
+use quittance_core::refund::Refund;
 use quittance_core::state::{State, Status, TransactionState};
 use quittance_core::terms::Terms;
 use quittance_core::verify::recheck;
+use quittance_core::withdrawal::Withdrawal;
 
+use super::model::{Model, Said};
 use super::{
-    FEES, PARTNER, SHOP, World, cancel, create, deposit, fee, intent, mark_scanned, payer, rate, rates,
-    report, submit,
+    FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, expecting, fee, intent, mark_scanned, outcome,
+    payer, rate, rates, refund, refund_of, report_attempt, report_withdrawal, shop, submit, withdraw,
+    withdrawal_of,
 };
 
 const PAYERS: u8 = 4;
 const INTENTS: u8 = 8;
-const PRICES: [&str; 4] = ["0.00002", "0.00003", "1", "0.000000000000000001"];
+const PRICES: [&str; 6] = ["0.00002", "0.00002002", "0.00003", "1", "0.000000000000000001", "0.00001999"];
 const DEPOSITS: [u64; 5] = [0, 250_000_000, 50_000_000_000, 5_000_000_000_000, u64::MAX / 2];
+const PARTS: [u64; 5] = [0, 1, 100_000, 12_475_000_000, 24_950_000_000];
+
+/// Funds for two payers, rates and an intent: most histories that begin so come to a payment.
+pub(crate) const BEGUN: &[u8] = &[180, 0, 0, 3, 181, 1, 1, 3, 196, 0, 2, 0, 0, 0, 0, 0, 1, 1, 1, 7];
 
 /// A sequence under way.
 pub(crate) struct Run<'a> {
     bytes: &'a [u8],
     world: World,
+    model: Model,
     payments: Vec<(u8, Payment)>,
     /// Every request sent, for whoever wants to ask again.
     pub(crate) requests: Vec<Request>,
@@ -44,14 +54,24 @@ pub(crate) struct Run<'a> {
     digest: Digest,
     /// How many records each input made: they belong into one frame.
     portions: Vec<usize>,
+    /// How many inputs the core and the model have agreed on.
+    pub(crate) inputs: u64,
 }
 
 /// Carries out the whole sequence and everything that is checked at its end.
 pub(crate) fn run(bytes: &[u8]) -> Run<'_> {
-    let world = World::with_policy(Policy::standard(FEES));
-    let (payments, requests, ended) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let digest = world.core.state().digest();
-    let mut run = Run { bytes, world, payments, requests, ended, digest, portions: vec![1] };
+    let mut run = Run {
+        bytes,
+        world: World { now: super::NOON, ..World::default() },
+        model: Model::default(),
+        payments: Vec::new(),
+        requests: Vec::new(),
+        ended: BTreeMap::new(),
+        digest: State::default().digest(),
+        portions: Vec::new(),
+        inputs: 0,
+    };
+    run.send(Request::Initialize { node: super::NODE, policy: Policy::standard(FEES) });
     while let Some(what) = run.byte() {
         run.step(what);
     }
@@ -74,50 +94,78 @@ impl Run<'_> {
 
     fn step(&mut self, what: u8) {
         match what {
-            0..20 => {
+            0..16 => {
                 let (seed, terms) = (1 + self.below(INTENTS), self.terms());
                 self.send(create(seed, terms));
             }
-            20..40 => {
+            16..28 => {
                 let seed = 1 + self.below(INTENTS);
-                self.send(mark_scanned(seed));
+                self.perhaps_expecting(seed, mark_scanned(seed));
             }
-            40..50 => {
+            28..36 => {
                 let by = if self.below(2) == 0 { CanceledBy::Payer } else { CanceledBy::Merchant };
                 let seed = 1 + self.below(INTENTS);
-                self.send(cancel(seed, by));
+                self.perhaps_expecting(seed, cancel(seed, by));
             }
-            50..110 => self.pay(what % 3),
-            110..125 if !self.payments.is_empty() => {
+            36..84 => self.pay(what % 3),
+            84..96 if !self.payments.is_empty() => {
                 let index = usize::from(self.below(255)) % self.payments.len();
                 let (seed, payment) = self.payments[index].clone();
                 self.send(submit(seed, &payment));
             }
-            125..170 => self.settle(),
-            170..190 => {
-                let (key, whom) = (self.below(6), payer(100 + self.below(PAYERS)));
-                let quarks = DEPOSITS[usize::from(self.below(5))];
+            96..144 => self.settle(),
+            144..162 => self.give_back(),
+            162..170 => {
+                // Whoever may hold something; an address that is there, missing or too long; another node's now and then.
+                let owner = if self.below(2) == 0 { SHOP_SEED } else { 100 + self.below(PAYERS) };
+                let to =
+                    ["a bank", "", "another bank", &"b".repeat(129)][usize::from(self.below(4))].to_owned();
+                let quarks = PARTS[usize::from(self.below(5))];
+                let mut order = withdrawal_of(owner, &self.below(4).to_string(), quarks, &to);
+                if self.below(16) == 1 {
+                    order.node.0 = [1; 32];
+                }
+                self.send(withdraw(owner, order));
+            }
+            170..180 => self.settle_withdrawal(),
+            180..196 => {
+                let holder = self.below(PAYERS + 1);
+                let whom = if holder == PAYERS { shop() } else { payer(100 + holder) };
+                let (key, quarks) = (self.below(6), DEPOSITS[usize::from(self.below(5))]);
                 self.send(deposit(&key.to_string(), whom, quarks));
             }
-            190..200 => {
-                let (dollar, euro) = (PRICES[usize::from(self.below(4))], PRICES[usize::from(self.below(4))]);
+            196..206 => {
+                let (dollar, euro) = (PRICES[usize::from(self.below(6))], PRICES[usize::from(self.below(6))]);
                 self.send(rates(&[("usd", dollar), ("eur", euro), ("kin", "1")]));
             }
-            200..206 => self.policy(),
-            206..230 => {
+            206..216 => self.policy(),
+            216..236 => {
                 // Up to two minutes, now and then up to twelve days; one in eight goes back.
-                let step = Duration::from_millis(1 << self.below(if what < 226 { 17 } else { 30 }));
+                let step = Duration::from_millis(1 << self.below(if what < 233 { 17 } else { 30 }));
                 let now = self.world.now;
                 self.world.now =
                     if self.below(8) == 0 { now.saturating_sub(step) } else { now.saturating_add(step) };
             }
-            230..240 => self.input(Input::Tick),
+            236..244 => self.input(Input::Tick),
             255 => self.heal(),
             _ => {
-                if let Some(last) = self.requests.last().cloned() {
-                    self.send(last);
+                // Late, twice, out of order: the network may do that to any request.
+                let back = 1 + usize::from(self.below(if what < 250 { 1 } else { 32 }));
+                if let Some(again) = self.requests.len().checked_sub(back).map(|at| self.requests[at].clone())
+                {
+                    self.send(again);
                 }
             }
+        }
+    }
+
+    /// One in four says which revision its sender saw; half of these are right.
+    fn perhaps_expecting(&mut self, seed: u8, request: Request) {
+        let known = self.world.core.state().intent(&intent(seed)).map_or(0, |known| known.revision.0);
+        match self.below(8) {
+            1 => self.send(expecting(request, known)),
+            2 => self.send(expecting(request, known.wrapping_sub(1))),
+            _ => self.send(request),
         }
     }
 
@@ -128,13 +176,18 @@ impl Run<'_> {
         let fees = match self.below(4) {
             0 | 1 => Vec::new(),
             2 => vec![fee(PARTNER, 333), fee(payer(100 + self.below(PAYERS)), 1)],
-            _ => vec![fee(PARTNER, 4_999), fee(if self.below(2) == 0 { SHOP } else { FEES }, 2)],
+            _ => vec![fee(PARTNER, 4_999), fee(if self.below(2) == 0 { shop() } else { FEES }, 2)],
         };
-        let destination = if self.below(5) == 0 { payer(100 + self.below(PAYERS)) } else { SHOP };
+        let destination = if self.below(5) == 0 { payer(100 + self.below(PAYERS)) } else { shop() };
         let lifetime = Duration::from_secs(1 << self.below(24));
         let expires_at = (self.below(2) == 0).then(|| self.world.now.saturating_add(lifetime));
+        let metadata = match self.below(8) {
+            0 => Metadata::new([("order", "42"), ("note", "")]).expect("short"),
+            1 => Metadata::new([("order", "43")]).expect("short"),
+            _ => Metadata::default(),
+        };
         let amount = NativeAmount::from_hundredths(hundredths).expect("every one is in range");
-        Terms { destination, currency, amount, fees, expires_at }
+        Terms { destination, currency, amount, fees, expires_at, metadata }
     }
 
     fn pay(&mut self, how: u8) {
@@ -145,10 +198,13 @@ impl Run<'_> {
         assert!(payment.total().is_some() && !payment.transfers.is_empty(), "a quote that nobody can sign");
         if how == 1 {
             // Signed all the same: what a dishonest payer would like to pay.
-            match self.below(6) {
+            match self.below(8) {
                 0 => payment.transfers[0].quarks = Quarks::new(1),
                 1 => payment.transfers.reverse(),
                 2 => payment.rate = rate("0.00003"),
+                // At a rate that a tolerance may cover, priced as it should be or not.
+                6 => reprice(&mut payment, "0.00002001"),
+                7 => payment.rate = rate("0.00001999"),
                 3 => payment.valid_until = payment.valid_until.saturating_add(Duration::from_secs(1)),
                 4 => payment.intent = intent(1 + seed % INTENTS),
                 _ => payment.transfers.extend(payment.transfers.first().copied()),
@@ -169,7 +225,7 @@ impl Run<'_> {
         } else {
             self.payments.push((payer_seed, payment));
         }
-        self.send(request);
+        self.perhaps_expecting(seed, request);
     }
 
     /// The seed of an intent in this status if there is one, else of any.
@@ -182,20 +238,64 @@ impl Run<'_> {
 
     fn settle(&mut self) {
         // One in four about an intent that may never have been paid.
-        let seed =
-            if self.below(4) == 0 { 1 + self.below(INTENTS) } else { self.one_that_is(Status::Scheduled) };
-        let settlement = self.world.core.state().intent(&intent(seed)).and_then(|known| known.settlement());
-        let known = settlement.map(|settlement| settlement.transactions[0].transaction.id);
-        let outcome = match self.below(3) {
-            0 => SettlementOutcome::Failed { reason: "no".repeat(usize::from(self.below(200))) },
-            _ => SettlementOutcome::Settled,
+        let any = self.below(4) == 0;
+        let status = if self.below(2) == 0 { Status::Scheduled } else { Status::Confirmed };
+        let seed = if any { 1 + self.below(INTENTS) } else { self.one_that_is(status) };
+        let pick = usize::from(self.below(4));
+        let known = self.world.core.state().intent(&intent(seed)).and_then(|known| {
+            let refund = known.refunds.get(pick.wrapping_sub(1));
+            match refund {
+                Some(refund) => Some((refund.refund.transaction(), refund.progress.current().0)),
+                None => known.settlement().map(|settlement| {
+                    let scheduled = &settlement.transactions[0];
+                    (scheduled.transaction.id, scheduled.progress.current().0)
+                }),
+            }
+        });
+        let (id, current) = known.unwrap_or((TransactionId([0; 32]), 1));
+        let (attempt, said) = self.word(current);
+        self.perhaps_expecting(seed, report_attempt(seed, id, attempt, said));
+    }
+
+    /// A rail's word: mostly about the attempt that is under way, now and then about another one.
+    fn word(&mut self, current: u16) -> (u16, SettlementOutcome) {
+        let attempt = match self.below(8) {
+            0 => current.wrapping_sub(1),
+            1 => current + 1,
+            2 => 1,
+            _ => current,
         };
-        self.send(report(seed, known.unwrap_or(TransactionId([0; 32])), outcome));
+        let state = AttemptState::ALL[usize::from(self.below(5))];
+        (attempt, outcome(state, &"no".repeat(usize::from(self.below(200)))))
+    }
+
+    fn settle_withdrawal(&mut self) {
+        let pick = usize::from(self.below(8));
+        let known = self.world.core.state().withdrawals().nth(pick);
+        let (id, current) =
+            known.map_or((TransactionId([0; 32]), 1), |(id, s)| (*id, s.progress.current().0));
+        let (attempt, said) = self.word(current);
+        self.send(report_withdrawal(id, attempt, said));
+    }
+
+    fn give_back(&mut self) {
+        let seed =
+            if self.below(4) == 0 { 1 + self.below(INTENTS) } else { self.one_that_is(Status::Confirmed) };
+        let merchant = if self.below(8) == 0 { 100 + self.below(PAYERS) } else { SHOP_SEED };
+        let (key, quarks) = (self.below(4).to_string(), PARTS[usize::from(self.below(5))]);
+        let mut order = refund_of(seed, merchant, &key, quarks);
+        if self.below(16) == 0 {
+            order.node.0 = [1; 32];
+        }
+        self.perhaps_expecting(seed, refund(merchant, order));
     }
 
     fn policy(&mut self) {
         let mut policy = self.world.core.state().policy().clone();
-        match self.below(7) {
+        let some = self.below(3);
+        let per_day = (some > 0).then(|| Quarks::new(u64::from(some) * 20_000_000_000));
+        let per_five_minutes = (some > 0).then_some(u32::from(some));
+        match self.below(19) {
             0 => policy.service_fee = None,
             1 => policy.service_fee = NativeAmount::from_hundredths(5),
             2 => {
@@ -205,7 +305,19 @@ impl Run<'_> {
             3 => policy.max_payment = Quarks::new(u64::from(self.below(255)) * 250_000_000),
             4 => policy.max_refusals = self.below(3),
             5 => policy.quote_lifetime = Duration::from_secs(u64::from(self.below(255))),
-            _ => policy.rate_window = Duration::from_secs(u64::from(self.below(255))),
+            6 => policy.rate_window = Duration::from_secs(u64::from(self.below(255))),
+            7 => policy.rate_tolerance = BasisPoints::new(u32::from(some) * 501),
+            8 => policy.payer_limits.per_day = per_day,
+            9 => policy.payer_limits.per_five_minutes = per_five_minutes,
+            10 => policy.merchant_limits.per_day = per_day,
+            11 => policy.merchant_limits.per_five_minutes = per_five_minutes,
+            12 => policy.max_attempts = u16::from(some),
+            13 => policy.max_refunds = some,
+            14 => policy.min_withdrawal = Quarks::new(u64::from(some) * 1_000),
+            16 => policy.withdrawal_limits.per_day = per_day,
+            17 => policy.withdrawal_limits.per_five_minutes = per_five_minutes,
+            15 => policy.payer_limits.per_five_minutes = Some(u32::from(some)),
+            _ => policy.intent_lifetime = Duration::from_nanos(999 + u64::from(some)),
         }
         self.send(Request::SetPolicy { policy });
     }
@@ -226,8 +338,28 @@ impl Run<'_> {
     fn input(&mut self, input: Input) {
         let first = self.world.records.len();
         let last = self.world.records.last().cloned();
+        let now = self.world.now.0;
+        let modelled = match &input {
+            Input::Command(command) => Some(self.model.command(now, command)),
+            Input::Tick => None,
+        };
+        let text = format!("{input:?}");
         let (events, answer) = self.world.input(input);
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        match (modelled, &answer) {
+            (Some(modelled), Some(answer)) => {
+                let said = match answer {
+                    Ok(accepted) if accepted.repeated => Said::Repeated,
+                    Ok(_) => Said::Done(names),
+                    Err(rejection) => Said::Refused(rejection.code.number(), names),
+                };
+                assert_eq!(said, modelled, "core (left) and model disagree about {text}: {answer:?}");
+            }
+            _ => assert_eq!(names, self.model.tick(now), "core (left) and model disagree about a tick"),
+        }
+        self.inputs += 1;
         let state = self.world.core.state();
+        self.model.compare(state);
         if let Err(violation) = check_all(state) {
             panic!("{violation}\nafter {events:?}");
         }
@@ -241,9 +373,10 @@ impl Run<'_> {
             assert_eq!(accepted.repeated, events.is_empty(), "done, or done before");
         }
         let new = &self.world.records[first..];
-        for (record, before) in new.iter().zip(last.iter().chain(new)) {
-            assert_eq!(record.position, before.position.next(), "a gap in the log");
-            assert!(record.recorded_at >= before.recorded_at, "the log runs backwards");
+        let mut before = last.as_ref();
+        for record in new {
+            follows(before, record).expect("the next record");
+            before = Some(record);
             assert_eq!(record.causation, new[0].causation, "records of one input belong together");
             assert_ne!(
                 recheck(record),
@@ -254,9 +387,9 @@ impl Run<'_> {
         for record in new {
             let Some(subject) = record.subject else { continue };
             let status = state.intent(&subject.intent).expect("it has a record").status();
-            let ended = self.ended.get(&subject.intent);
-            assert_eq!(ended, None, "{} after the end: {:?}", subject.intent, record.event);
-            if status.is_terminal() && record.position == state.position() {
+            if let Some(ended) = self.ended.get(&subject.intent) {
+                assert_eq!(status, *ended, "{} after the end: {:?}", subject.intent, record.event);
+            } else if status.is_terminal() && record.position == state.position() {
                 self.ended.insert(subject.intent, status);
             }
         }
@@ -274,18 +407,32 @@ impl Run<'_> {
             self.input(Input::Tick);
             assert_ne!(self.world.core.state().position(), before, "a deadline that nothing comes of");
         }
-        for seed in 1..=INTENTS {
+        loop {
             let state = self.world.core.state();
-            let Some(settlement) = state.intent(&intent(seed)).and_then(|known| known.settlement()) else {
-                continue;
-            };
-            let open = settlement.transactions.iter().find(|known| known.state == TransactionState::Ordered);
-            if let Some(id) = open.map(|open| open.transaction.id) {
-                self.send(report(seed, id, SettlementOutcome::Settled));
-            }
+            let of_intents = state.unsettled().find_map(|(id, known)| {
+                let seed = (1..=INTENTS).find(|seed| intent(*seed) == *id)?;
+                let payment = known.settlement().into_iter().flat_map(|settlement| &settlement.transactions);
+                let payment = payment.map(|scheduled| (scheduled.transaction.id, &scheduled.progress));
+                let refunds = known.refunds.iter().map(|s| (s.refund.transaction(), &s.progress));
+                let mut open = payment.chain(refunds).filter(|(_, p)| p.state() == TransactionState::Ordered);
+                open.next().map(|(id, progress)| {
+                    report_attempt(seed, id, progress.current().0, SettlementOutcome::Settled)
+                })
+            });
+            let of_accounts = state.open_withdrawals().next().map(|(id, scheduled)| {
+                report_withdrawal(*id, scheduled.progress.current().0, SettlementOutcome::Settled)
+            });
+            let Some(request) = of_intents.or(of_accounts) else { break };
+            let before = state.position();
+            self.send(request);
+            assert_ne!(
+                self.world.core.state().position(),
+                before,
+                "a rail's last word that nothing comes of"
+            );
         }
         let state = self.world.core.state();
-        assert_eq!(state.scheduled().count(), 0, "a payment is stuck");
+        assert_eq!(state.unsettled().count() + state.open_withdrawals().count(), 0, "a transaction is stuck");
         for (id, known) in state.intents() {
             assert!(known.status().is_terminal(), "{id} is stuck: {}", known.status().name());
         }
@@ -294,12 +441,32 @@ impl Run<'_> {
         }
     }
 
-    /// Every balance, counted again from the facts: what was deposited, and what confirmed payments moved.
+    /// Every balance, counted again from the facts: what was deposited, and what confirmed payments, refunds and withdrawals
+    /// moved.
     fn account_for_every_quark(&self) {
         let mut balances: BTreeMap<AccountId, i128> = BTreeMap::new();
+        let mut add = |account: AccountId, quarks: Quarks, sign: i128| {
+            *balances.entry(account).or_default() += sign * i128::from(quarks.get());
+        };
+        let (mut refunds, mut withdrawals) = (BTreeMap::<_, Refund>::new(), BTreeMap::<_, Withdrawal>::new());
         for record in &self.world.records {
-            if let Event::FundsDeposited { account, quarks, .. } = &record.event {
-                *balances.entry(*account).or_default() += i128::from(quarks.get());
+            match &record.event {
+                Event::FundsDeposited { account, quarks, .. } => add(*account, *quarks, 1),
+                Event::RefundScheduled { refund, .. } => drop(refunds.insert(refund.transaction(), *refund)),
+                Event::RefundConfirmed { transaction, .. } => {
+                    let refund = refunds.remove(transaction).expect("ordered once, ended once");
+                    let known = self.world.core.state().intent(&refund.intent).expect("it was paid");
+                    add(refund.merchant, refund.quarks, -1);
+                    add(known.submission().expect("it was paid").payment.payer, refund.quarks, 1);
+                }
+                Event::WithdrawalScheduled { withdrawal, .. } => {
+                    withdrawals.insert(withdrawal.transaction(), withdrawal.clone());
+                }
+                Event::WithdrawalConfirmed { transaction, .. } => {
+                    let order = withdrawals.remove(transaction).expect("ordered once, ended once");
+                    add(order.account, order.quarks, -1);
+                }
+                _ => {}
             }
         }
         let mut paid = BTreeSet::new();
@@ -312,8 +479,8 @@ impl Run<'_> {
                 "{id} was paid with another intent's payment"
             );
             for transfer in &submission.payment.transfers {
-                *balances.entry(transfer.destination).or_default() += i128::from(transfer.quarks.get());
-                *balances.entry(submission.payment.payer).or_default() -= i128::from(transfer.quarks.get());
+                add(transfer.destination, transfer.quarks, 1);
+                add(submission.payment.payer, transfer.quarks, -1);
             }
         }
         for (id, account) in self.world.core.state().ledger().accounts() {
@@ -338,6 +505,7 @@ impl Run<'_> {
         assert_eq!(tip, end);
         assert_eq!(decoded, self.world.records, "the log does not say what was decided");
         let live = self.world.core.state();
+        check_history(&decoded, live).expect("the history holds");
         assert_eq!(state.digest(), live.digest(), "a restart would know another state");
         assert_eq!(
             format!("{state:?}"),
@@ -356,9 +524,27 @@ impl Run<'_> {
         &self.world.records
     }
 
+    /// The records of each intent.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = Vec<Record>> {
+        let of = |id: IntentId| {
+            let about = move |record: &&Record| record.subject.is_some_and(|subject| subject.intent == id);
+            self.world.records.iter().filter(about).cloned().collect::<Vec<_>>()
+        };
+        self.world.core.state().intents().map(move |(id, _)| of(*id))
+    }
+
     pub(crate) fn time(&self) -> Timestamp {
         self.world.core.state().time()
     }
+}
+
+/// The payment at another rate, worked out as an honest payer would.
+fn reprice(payment: &mut Payment, text: &str) {
+    let Some(total) = rate(text).quarks(payment.amount) else { return };
+    let rest = payment.transfers.iter().rev().skip(1).map(|transfer| transfer.quarks.get()).sum::<u64>();
+    let last = payment.transfers.last_mut().expect("never empty");
+    payment.rate = rate(text);
+    last.quarks = Quarks::new(total.get().saturating_sub(rest).max(1));
 }
 
 fn rebuild(mut records: &[Record], portions: &[usize]) -> (Vec<quittance_core::frame::EncodedFrame>, Tip) {

@@ -1,31 +1,38 @@
 //! Small worlds with real signatures from fixed seeds. Used by the tests here and by the fuzz targets.
 
 pub(crate) mod actions;
+pub(crate) mod model;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::{Currency, Rate};
-use quittance_core::event::{CanceledBy, Event, Record};
+use quittance_core::event::{AttemptState, CanceledBy, Event, Record};
 use quittance_core::ids::{
-    AccountId, CausationId, DepositKey, IntentId, NodeId, Signature, Timestamp, TransactionId,
+    AccountId, AttemptNumber, CausationId, DepositKey, IdempotencyKey, IntentId, NodeId, Revision, Signature,
+    Timestamp, TransactionId,
 };
 use quittance_core::machine::{Answer, Core, Effects, Input};
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::Policy;
 use quittance_core::quote::quote;
+use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::state::Status;
 use quittance_core::terms::{Fee, Terms};
 use quittance_core::verify::{cancel_signing_bytes, scan_signing_bytes};
+use quittance_core::withdrawal::Withdrawal;
 
 /// The sequencer of these worlds.
 pub(crate) const NODE: NodeId = NodeId([0xA0; 32]);
 /// Who receives its service fee.
 pub(crate) const FEES: AccountId = AccountId([0xFE; 32]);
-/// A merchant's account.
-pub(crate) const SHOP: AccountId = AccountId([0x51; 32]);
+/// The seed of a merchant's key.
+pub(crate) const SHOP_SEED: u8 = 90;
 /// Someone with a share in what the merchant sells.
 pub(crate) const PARTNER: AccountId = AccountId([0x52; 32]);
 /// 2026-11-22T12:00:00Z.
@@ -36,9 +43,18 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
     NOON.saturating_add(Duration::from_secs(seconds))
 }
 
+/// The merchant's account.
+pub(crate) fn shop() -> AccountId {
+    payer(SHOP_SEED)
+}
+
+/// The signing key of every seed. Made once: a key costs as much as a signature.
+static KEYS: LazyLock<Vec<SigningKey>> =
+    LazyLock::new(|| (0..=u8::MAX).map(|seed| SigningKey::from_bytes(&[seed; 32])).collect());
+
 /// The signing key of a seed.
-pub(crate) fn key(seed: u8) -> SigningKey {
-    SigningKey::from_bytes(&[seed; 32])
+pub(crate) fn key(seed: u8) -> &'static SigningKey {
+    &KEYS[usize::from(seed)]
 }
 
 pub(crate) fn public(seed: u8) -> [u8; 32] {
@@ -61,11 +77,12 @@ pub(crate) fn sign(seed: u8, bytes: &[u8]) -> Signature {
 
 pub(crate) fn usd(hundredths: u64) -> Terms {
     Terms {
-        destination: SHOP,
+        destination: shop(),
         currency: Currency::USD,
         amount: NativeAmount::from_hundredths(hundredths).unwrap(),
         fees: Vec::new(),
         expires_at: None,
+        metadata: Metadata::default(),
     }
 }
 
@@ -84,19 +101,19 @@ pub(crate) fn create(seed: u8, terms: Terms) -> Request {
 
 pub(crate) fn mark_scanned(seed: u8) -> Request {
     let signature = sign(seed, &scan_signing_bytes(intent(seed)));
-    Request::MarkScanned { intent: intent(seed), signed: Unproven::native(signature) }
+    Request::MarkScanned { intent: intent(seed), signed: Unproven::native(signature), expected: None }
 }
 
 pub(crate) fn cancel(seed: u8, by: CanceledBy) -> Request {
     let signature = sign(seed, &cancel_signing_bytes(intent(seed), by));
-    Request::Cancel { intent: intent(seed), by, signed: Unproven::native(signature) }
+    Request::Cancel { intent: intent(seed), by, signed: Unproven::native(signature), expected: None }
 }
 
 /// What the payer of `seed` sends to pay: the payment is the payer's own, whatever it says.
 pub(crate) fn submit(seed: u8, payment: &Payment) -> Request {
     let payload = payment.to_bytes();
     let signature = sign(seed, &payload);
-    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature }
+    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature, expected: None }
 }
 
 pub(crate) fn deposit(text: &str, account: AccountId, quarks: u64) -> Request {
@@ -109,7 +126,74 @@ pub(crate) fn rates(list: &[(&str, &str)]) -> Request {
 }
 
 pub(crate) fn report(seed: u8, transaction: TransactionId, outcome: SettlementOutcome) -> Request {
-    Request::ReportSettlement { intent: intent(seed), transaction, outcome }
+    report_attempt(seed, transaction, 1, outcome)
+}
+
+pub(crate) fn report_attempt(
+    seed: u8,
+    transaction: TransactionId,
+    attempt: u16,
+    outcome: SettlementOutcome,
+) -> Request {
+    let attempt = AttemptNumber(attempt);
+    Request::ReportSettlement { intent: intent(seed), transaction, attempt, outcome, expected: None }
+}
+
+/// What the merchant of a seed would sign to give back quarks of an intent.
+pub(crate) fn refund_of(seed: u8, merchant: u8, key: &str, quarks: u64) -> Refund {
+    let (intent, merchant) = (intent(seed), payer(merchant));
+    Refund { node: NODE, intent, merchant, key: IdempotencyKey::from_text(key), quarks: Quarks::new(quarks) }
+}
+
+pub(crate) fn refund(merchant: u8, refund: Refund) -> Request {
+    let signature = sign(merchant, &refund.signing_bytes());
+    Request::Refund { refund, signature, expected: None }
+}
+
+/// What the owner of a seed would sign to take quarks out.
+pub(crate) fn withdrawal_of(owner: u8, key: &str, quarks: u64, to: &str) -> Withdrawal {
+    let (account, key) = (payer(owner), IdempotencyKey::from_text(key));
+    Withdrawal { node: NODE, account, key, quarks: Quarks::new(quarks), to: to.into() }
+}
+
+pub(crate) fn withdraw(owner: u8, withdrawal: Withdrawal) -> Request {
+    let signature = sign(owner, &withdrawal.signing_bytes());
+    Request::Withdraw { withdrawal, signature }
+}
+
+pub(crate) fn report_withdrawal(
+    transaction: TransactionId,
+    attempt: u16,
+    outcome: SettlementOutcome,
+) -> Request {
+    Request::ReportWithdrawal { transaction, attempt: AttemptNumber(attempt), outcome }
+}
+
+/// The same request by somebody who has seen the intent at a revision.
+pub(crate) fn expecting(request: Request, revision: u32) -> Request {
+    let seen = Some(Revision(revision));
+    let mut request = request;
+    match &mut request {
+        Request::MarkScanned { expected, .. }
+        | Request::Cancel { expected, .. }
+        | Request::Submit { expected, .. }
+        | Request::Refund { expected, .. }
+        | Request::ReportSettlement { expected, .. } => *expected = seen,
+        other => panic!("{other:?} expects no revision"),
+    }
+    request
+}
+
+/// What a rail says to bring an attempt into a state.
+pub(crate) fn outcome(state: AttemptState, reason: &str) -> SettlementOutcome {
+    let reason = reason.into();
+    match state {
+        AttemptState::Sent => SettlementOutcome::Sent,
+        AttemptState::Indeterminate => SettlementOutcome::Indeterminate { reason },
+        AttemptState::Settled => SettlementOutcome::Settled,
+        AttemptState::FailedRetryable => SettlementOutcome::FailedRetryable { reason },
+        AttemptState::Failed => SettlementOutcome::Failed { reason },
+    }
 }
 
 pub(crate) fn no_funds() -> SettlementOutcome {
@@ -188,6 +272,17 @@ impl World {
 
     pub(crate) fn refusal_code(&mut self, request: Request) -> RejectionCode {
         self.refused(request).code
+    }
+
+    /// Where the intent of a seed is.
+    pub(crate) fn status(&self, seed: u8) -> Status {
+        self.core.state().intent(&intent(seed)).expect("it was created").status()
+    }
+
+    /// The transaction that carries out the payment of a seed's intent.
+    pub(crate) fn transaction(&self, seed: u8) -> TransactionId {
+        let known = self.core.state().intent(&intent(seed)).and_then(|known| known.settlement());
+        known.expect("it was paid").transactions[0].transaction.id
     }
 
     pub(crate) fn tick(&mut self) -> Vec<Event> {

@@ -10,14 +10,20 @@ use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::digest::Digest;
+use quittance_core::event::CanceledBy;
 use quittance_core::frame::{EncodedFrame, Tip};
-use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Signature, Timestamp};
+use quittance_core::ids::{
+    AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Signature, Timestamp,
+};
+use quittance_core::metadata::Metadata;
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::Policy;
 use quittance_core::quote::quote;
 use quittance_core::rejection::RejectionCode;
+use quittance_core::state::State;
 use quittance_core::terms::Terms;
+use quittance_core::verify::cancel_signing_bytes;
 use quittance_runtime::log::{AppendError, EventLog, FrameBytes, LogError, LogReader, MemoryLog};
 use quittance_runtime::{Engine, Error, Handle, ManualClock, Options, ReplayError, replay};
 
@@ -48,8 +54,14 @@ pub(crate) fn deposit(number: u64) -> Request {
 /// A request for five kin.
 pub(crate) fn create(seed: u8) -> Request {
     let amount = NativeAmount::from_hundredths(500).unwrap();
-    let terms =
-        Terms { destination: SHOP, currency: Currency::KIN, amount, fees: Vec::new(), expires_at: None };
+    let terms = Terms {
+        destination: SHOP,
+        currency: Currency::KIN,
+        amount,
+        fees: Vec::new(),
+        expires_at: None,
+        metadata: Metadata::default(),
+    };
     let signature = sign(seed, &terms.signing_bytes(intent(seed)));
     Request::Create { intent: intent(seed), terms, signed: Unproven::native(signature) }
 }
@@ -57,17 +69,35 @@ pub(crate) fn create(seed: u8) -> Request {
 pub(crate) fn submit(seed: u8, payment: &Payment) -> Request {
     let payload = payment.to_bytes();
     let signature = sign(seed, &payload);
-    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature }
+    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature, expected: None }
 }
 
 pub(crate) fn settled(seed: u8, payment: &Payment) -> Request {
     let transaction = quittance_core::payment::transaction_id(&payment.to_bytes(), 0);
-    Request::ReportSettlement { intent: intent(seed), transaction, outcome: SettlementOutcome::Settled }
+    Request::ReportSettlement {
+        intent: intent(seed),
+        transaction,
+        attempt: AttemptNumber::FIRST,
+        outcome: SettlementOutcome::Settled,
+        expected: None,
+    }
 }
 
 pub(crate) fn quoted(handle: &Handle, seed: u8) -> Payment {
+    quoted_to(handle, seed, 100)
+}
+
+pub(crate) fn quoted_to(handle: &Handle, seed: u8, payer_seed: u8) -> Payment {
     let now = handle.now();
-    handle.query_blocking(move |state| quote(state, intent(seed), payer(100), now)).unwrap().unwrap()
+    let look = move |state: &State| quote(state, intent(seed), payer(payer_seed), now);
+    handle.query_blocking(look).unwrap().unwrap()
+}
+
+/// The merchant takes its request back.
+pub(crate) fn cancel(seed: u8) -> Request {
+    let by = CanceledBy::Merchant;
+    let signature = sign(seed, &cancel_signing_bytes(intent(seed), by));
+    Request::Cancel { intent: intent(seed), by, signed: Unproven::native(signature), expected: None }
 }
 
 /// No service fee, so that kin need no exchange rate; one worker, and a clock that stands at noon.

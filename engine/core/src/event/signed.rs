@@ -1,0 +1,56 @@
+use alloc::vec::Vec;
+
+use crate::ids::Signature;
+
+/// A signature by an intent's rendezvous key, with the very bytes it covers, so that anyone can check it later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// How to read the signed bytes.
+    pub form: SignedForm,
+    /// The rule the signature passed.
+    pub rule: SignatureRule,
+    /// The bytes signed.
+    pub signed: Vec<u8>,
+    /// The signature.
+    pub signature: Signature,
+}
+
+/// How to read signed bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SignedForm {
+    /// The engine's own bytes, such as [`crate::terms::Terms::signing_bytes`].
+    Native = 1,
+    /// A serialized `code.messaging.v1.Message` (protocol e.1).
+    CodeMessage = 2,
+}
+
+/// The rule that decided whether a signature is valid. In every event with a signature, so that a later rule cannot change
+/// what an earlier one accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SignatureRule {
+    /// ed25519-dalek `verify_strict`: canonical encodings, no small-order keys or points, no cofactor.
+    Ed25519VerifyStrict = 1,
+}
+
+/// Who called an intent off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CanceledBy {
+    /// The payer declined.
+    Payer = 1,
+    /// The merchant withdrew.
+    Merchant = 2,
+}
+
+impl CanceledBy {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Payer => "payer",
+            Self::Merchant => "merchant",
+        }
+    }
+}

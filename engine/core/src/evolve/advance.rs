@@ -1,0 +1,298 @@
+use super::{IllegalTransition, settlement};
+use crate::event::{Event, Record, Subject, Transaction};
+use crate::ids::IntentId;
+use crate::lifecycle;
+use crate::money::Quarks;
+use crate::payment::{Payment, Purpose, transaction_id};
+use crate::state::{
+    Intent, Phase, Progress, ScheduledRefund, ScheduledTransaction, Settlement, Side, State, Status,
+    Submission, TransactionState,
+};
+use crate::terms::Terms;
+
+/// Takes an event about an intent that exists into the state.
+pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), IllegalTransition> {
+    let id = subject.intent;
+    if (subject.revision, subject.previous) != state.next_revision(&id) {
+        return Err(IllegalTransition::new(record, "intent", "its revision does not follow the one before"));
+    }
+    let node = state.node;
+    let Some(intent) = state.intents.get_mut(&id) else {
+        return Err(IllegalTransition::new(record, "log", "the intent was never created"));
+    };
+    let from = intent.status();
+    let illegal = |why| IllegalTransition::new(record, from.name(), why);
+    let Some(to) = lifecycle::step(Some(from), record.event.kind()) else {
+        return Err(illegal("no such step"));
+    };
+    // Who is in time and who is late does not depend on when a tick came.
+    let overdue = record.recorded_at > intent.expires_at;
+    if from == Status::Created && overdue != matches!(record.event, Event::IntentExpired) {
+        return Err(illegal("the deadline says otherwise"));
+    }
+    let (ledger, usage) = (&mut state.ledger, &mut state.usage);
+    // Taken out, so that a phase's contents move instead of being copied.
+    let phase = core::mem::replace(&mut intent.phase, Phase::Expired);
+    let next = match (phase, &record.event) {
+        (Phase::Created, Event::CodeScanned { .. }) => {
+            if intent.scanned.replace(record.position).is_some() {
+                return Err(illegal("the code was scanned before"));
+            }
+            Phase::Created
+        }
+        (Phase::Created, Event::IntentCanceled { by, .. }) => Phase::Canceled(*by),
+        (Phase::Created, Event::IntentExpired) => Phase::Expired,
+        (Phase::Created, Event::IntentSubmitted { payment, signature, rule }) => {
+            if payment.intent != id {
+                return Err(illegal("the payment names another intent"));
+            }
+            Phase::Submitted(Submission {
+                payment: payment.clone(),
+                signature: *signature,
+                rule: *rule,
+                position: record.position,
+                at: record.recorded_at,
+            })
+        }
+        (Phase::Submitted(_), Event::SubmissionRefused { .. }) => {
+            refuse(intent).ok_or(illegal("too many refusals"))?;
+            Phase::Created
+        }
+        (phase, Event::LateSubmissionRefused { payment, .. }) => {
+            if payment.intent != id {
+                return Err(illegal("the payment names another intent"));
+            }
+            refuse(intent).ok_or(illegal("too many refusals"))?;
+            phase
+        }
+        (Phase::Submitted(_), Event::IntentRejected { rejection }) => Phase::Rejected(rejection.clone()),
+        (Phase::Submitted(submission), Event::IntentVerified { reserved }) => {
+            if Some(submission.payment.node) != node {
+                return Err(illegal("the payment was signed for another node"));
+            }
+            if !follows(&submission.payment, &intent.terms) {
+                return Err(illegal("the payment is not what the terms ask for"));
+            }
+            if submission.payment.total() != Some(*reserved) {
+                return Err(illegal("what is set aside is not what the payment takes"));
+            }
+            let payer = submission.payment.payer;
+            ledger.reserve(payer, *reserved).ok_or(illegal("the payer does not have what is set aside"))?;
+            let (merchant, received) = (intent.terms.destination, submission.payment.received());
+            usage.count(Side::Payer, payer, *reserved, submission.at);
+            usage.count(Side::Merchant, merchant, received, submission.at);
+            Phase::Verified(submission)
+        }
+        (Phase::Verified(submission), Event::IntentScheduled { transactions }) => {
+            if !covers(transactions, submission.payment.transfers.len()) {
+                return Err(illegal("the transactions do not carry every transfer exactly once"));
+            }
+            if !named_by(transactions, &submission.payment) {
+                return Err(illegal("a transaction is not named by the signed payment"));
+            }
+            let ordered = |transaction: &Transaction| ScheduledTransaction {
+                transaction: *transaction,
+                progress: Progress::default(),
+            };
+            let transactions = transactions.iter().map(ordered).collect();
+            Phase::Scheduled(Settlement { submission, scheduled: record.position, transactions })
+        }
+        (Phase::Scheduled(mut settlement), Event::TransactionSettled { transaction, .. }) => {
+            say(intent, &mut settlement, &record.event, Part::Payment).map_err(illegal)?;
+            settlement::settle(&settlement, ledger, *transaction).map_err(illegal)?;
+            Phase::Scheduled(settlement)
+        }
+        (
+            Phase::Scheduled(mut settlement),
+            Event::TransactionFailed { .. }
+            | Event::AttemptSent { .. }
+            | Event::AttemptIndeterminate { .. }
+            | Event::AttemptFailed { .. }
+            | Event::SettlementContradicted { .. },
+        ) => {
+            say(intent, &mut settlement, &record.event, Part::Payment).map_err(illegal)?;
+            Phase::Scheduled(settlement)
+        }
+        (Phase::Failed(mut settlement), Event::SettlementContradicted { .. }) => {
+            say(intent, &mut settlement, &record.event, Part::FailedPayment).map_err(illegal)?;
+            Phase::Failed(settlement)
+        }
+        (Phase::Scheduled(settlement), Event::IntentConfirmed) => {
+            let settled = |known: &ScheduledTransaction| known.progress.state() == TransactionState::Settled;
+            if !settlement.transactions.iter().all(settled) {
+                return Err(illegal("not every transaction is final"));
+            }
+            Phase::Confirmed(settlement)
+        }
+        (Phase::Scheduled(settlement), Event::IntentFailed { released }) => {
+            let failed = |known: &ScheduledTransaction| {
+                matches!(known.progress.state(), TransactionState::Failed { .. })
+            };
+            if !settlement.transactions.iter().any(failed) {
+                return Err(illegal("no transaction failed"));
+            }
+            if settlement.outstanding() != *released {
+                return Err(illegal("what is released is not what was still set aside"));
+            }
+            let payer = settlement.submission.payment.payer;
+            ledger.release(payer, *released).ok_or(illegal("the payer has less set aside"))?;
+            let (payment, at) = (&settlement.submission.payment, settlement.submission.at);
+            let total = payment.total().unwrap_or_default();
+            usage.uncount(Side::Payer, payer, total, at);
+            usage.uncount(Side::Merchant, intent.terms.destination, payment.received(), at);
+            Phase::Failed(settlement)
+        }
+        (Phase::Confirmed(settlement), Event::RefundScheduled { refund, .. }) => {
+            if (Some(refund.node), refund.intent, refund.merchant) != (node, id, intent.terms.destination) {
+                return Err(illegal(
+                    "the refund was signed by another destination, or for another intent or node",
+                ));
+            }
+            if intent.refund(refund.transaction()).is_some() {
+                return Err(illegal("a refund with this key was made before"));
+            }
+            let paid = settlement.submission.payment.total();
+            let given_back = intent.refunded().checked_add(refund.quarks);
+            if refund.quarks == Quarks::ZERO || given_back.is_none() || given_back > paid {
+                return Err(illegal("more would be given back than was paid, or nothing"));
+            }
+            ledger
+                .reserve(refund.merchant, refund.quarks)
+                .ok_or(illegal("the destination does not have what is set aside"))?;
+            let (refund, scheduled, progress) = (*refund, record.position, Progress::default());
+            intent.refunds.push(ScheduledRefund { refund, scheduled, progress });
+            Phase::Confirmed(settlement)
+        }
+        (
+            Phase::Confirmed(mut settlement),
+            Event::RefundConfirmed { .. }
+            | Event::RefundFailed { .. }
+            | Event::AttemptSent { .. }
+            | Event::AttemptIndeterminate { .. }
+            | Event::AttemptFailed { .. },
+        ) => {
+            let refund = say(intent, &mut settlement, &record.event, Part::Refund).map_err(illegal)?;
+            if let Some(refund) = refund {
+                settlement::end_refund(refund, &settlement, ledger, &record.event).map_err(illegal)?;
+            }
+            Phase::Confirmed(settlement)
+        }
+        (Phase::Confirmed(mut settlement), Event::SettlementContradicted { .. }) => {
+            say(intent, &mut settlement, &record.event, Part::Either).map_err(illegal)?;
+            Phase::Confirmed(settlement)
+        }
+        (
+            Phase::Created
+            | Phase::Submitted(_)
+            | Phase::Verified(_)
+            | Phase::Scheduled(_)
+            | Phase::Confirmed(_)
+            | Phase::Canceled(_)
+            | Phase::Expired
+            | Phase::Rejected(_)
+            | Phase::Failed(_),
+            _,
+        ) => return Err(illegal("no such step")),
+    };
+    if next.status() != to {
+        return Err(illegal("the step leads elsewhere in the lifecycle"));
+    }
+    intent.phase = next;
+    intent.revision = subject.revision;
+    intent.last_position = record.position;
+    if to.is_terminal() && !from.is_terminal() {
+        intent.ended = Some(record.position);
+    }
+    index(state, id, from);
+    Ok(())
+}
+
+fn refuse(intent: &mut Intent) -> Option<()> {
+    intent.refusals = intent.refusals.checked_add(1)?;
+    Some(())
+}
+
+/// Whose transaction an event may be about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Payment,
+    FailedPayment,
+    Refund,
+    Either,
+}
+
+/// Takes a rail's word into the progress of the transaction it is about; the refund, if it is one's.
+fn say<'a>(
+    intent: &'a mut Intent,
+    settlement: &mut Settlement,
+    event: &Event,
+    part: Part,
+) -> Result<Option<&'a ScheduledRefund>, &'static str> {
+    let (id, _) = settlement::about(event).ok_or("it names no transaction")?;
+    if part != Part::Refund
+        && let Some(known) = settlement.transaction_mut(id)
+    {
+        match known.progress.state() {
+            TransactionState::Ordered if part == Part::FailedPayment => {
+                settlement::contradict_whole(&mut known.progress, event)?;
+            }
+            _ => settlement::progress(&mut known.progress, event)?,
+        }
+        return Ok(None);
+    }
+    let known = intent
+        .refunds
+        .iter_mut()
+        .find(|scheduled| scheduled.refund.transaction() == id)
+        .filter(|_| matches!(part, Part::Refund | Part::Either))
+        .ok_or("the transaction is not with the rail")?;
+    settlement::progress(&mut known.progress, event)?;
+    Ok(Some(known))
+}
+
+/// Keeps the derived indexes in step with the intent.
+fn index(state: &mut State, id: IntentId, from: Status) {
+    let Some(intent) = state.intents.get(&id) else { return };
+    let deadline = (intent.expires_at, id);
+    match (from, intent.status()) {
+        (Status::Created, Status::Created) => {}
+        (_, Status::Created) => drop(state.deadlines.insert(deadline)),
+        (Status::Created, _) => drop(state.deadlines.remove(&deadline)),
+        _ => {}
+    }
+    if intent.is_unsettled() {
+        state.unsettled.insert(id);
+    } else if matches!(from, Status::Scheduled | Status::Confirmed) {
+        state.unsettled.remove(&id);
+    }
+}
+
+/// Whether a payment is what the terms ask for, as far as that follows from the two alone: which rate and which service fee were
+/// right at the time, the rules decided.
+fn follows(payment: &Payment, terms: &Terms) -> bool {
+    let Some((last, fees)) = payment.transfers.split_last() else { return false };
+    let Some(total) = payment.total() else { return false };
+    let service = fees.iter().take(1).filter(|first| first.purpose == Purpose::ServiceFee).count();
+    let asked = terms.fees.iter().map(|fee| (Purpose::Fee, fee.destination, total.share(fee.basis_points)));
+    let asked = asked.filter(|(_, _, quarks)| *quarks > Quarks::ZERO);
+    let paid = fees.iter().skip(service).map(|fee| (fee.purpose, fee.destination, fee.quarks));
+    (payment.currency, payment.amount) == (terms.currency, terms.amount)
+        && (last.purpose, last.destination) == (Purpose::Destination, terms.destination)
+        && paid.eq(asked)
+        && payment.transfers.iter().all(|transfer| transfer.destination != payment.payer)
+}
+
+/// Whether each transaction's id is the one that follows from the payment.
+fn named_by(transactions: &[Transaction], payment: &Payment) -> bool {
+    let payload = payment.to_bytes();
+    (0..).zip(transactions).all(|(index, transaction)| transaction.id == transaction_id(&payload, index))
+}
+
+/// Whether the transactions carry transfers 0 to `transfers`, in order, each exactly once.
+fn covers(transactions: &[Transaction], transfers: usize) -> bool {
+    let end = transactions.iter().try_fold(0usize, |next, transaction| {
+        let fits = usize::from(transaction.first_transfer) == next && transaction.transfers > 0;
+        fits.then_some(next + usize::from(transaction.transfers))
+    });
+    end == Some(transfers) && transfers > 0
+}

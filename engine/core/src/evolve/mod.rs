@@ -1,0 +1,190 @@
+//! What an event changes. Total: every (phase, event) pair is decided here, in one place.
+
+mod advance;
+mod settlement;
+
+use core::fmt;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::currency::{Currency, Rate};
+use crate::event::{Event, Record, Subject};
+use crate::ids::{AttemptNumber, Position, Revision, TransactionId};
+use crate::money::Quarks;
+use crate::state::{
+    Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
+};
+use crate::withdrawal::MAX_TO_BYTES;
+
+/// A record that does not follow from the state before it: the log and the code disagree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IllegalTransition {
+    /// Where the record is.
+    pub position: Position,
+    /// What it met: the phase of its intent, or the part of the state it is about.
+    pub from: &'static str,
+    /// The event's name.
+    pub event: &'static str,
+    /// Why the two do not go together.
+    pub why: &'static str,
+}
+
+impl IllegalTransition {
+    pub(crate) fn new(record: &Record, from: &'static str, why: &'static str) -> Self {
+        Self { position: record.position, from, event: record.event.name(), why }
+    }
+}
+
+impl fmt::Display for IllegalTransition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, from, event, why } = self;
+        write!(f, "record {position}: {event} cannot follow {from}: {why}")
+    }
+}
+
+impl core::error::Error for IllegalTransition {}
+
+/// Takes `record` into `state`. Called by [`State::apply`], which checks position and time.
+///
+/// # Errors
+/// The event does not follow from the state; the state is then undefined.
+pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTransition> {
+    let illegal = |from, why| IllegalTransition::new(record, from, why);
+    match (&record.event, record.subject) {
+        (Event::NodeInitialized { node, policy }, None) => {
+            if state.node.is_some() {
+                return Err(illegal("node", "the log has begun already"));
+            }
+            policy.check().map_err(|_| illegal("node", "a policy that no rule lets in"))?;
+            state.node = Some(*node);
+            state.policy = policy.clone();
+            state.policy_version = 1;
+        }
+        (Event::PolicySet { policy }, None) => {
+            policy.check().map_err(|_| illegal("node", "a policy that no rule lets in"))?;
+            state.policy = policy.clone();
+            state.policy_version = state.policy_version.saturating_add(1);
+        }
+        (Event::RatesPublished { source, rates }, None) => {
+            let one = |(currency, rate): &(Currency, Rate)| *currency != Currency::KIN || *rate == Rate::ONE;
+            if rates.is_empty() || !rates.is_sorted_by(|(a, _), (b, _)| a < b) || !rates.iter().all(one) {
+                return Err(illegal("rates", "none, or not in order, or a kin that is not one"));
+            }
+            let rates: BTreeMap<_, _> = rates.iter().copied().collect();
+            let (published_at, source) = (record.recorded_at, source.clone());
+            state.rates.publish(RateTable { published_at, source, rates });
+        }
+        (Event::FundsDeposited { key, account, quarks }, None) => {
+            let deposit = Deposit { account: *account, quarks: *quarks, position: record.position };
+            if *quarks == Quarks::ZERO {
+                return Err(illegal("account", "nothing came in"));
+            }
+            if state.deposits.insert(*key, deposit).is_some() {
+                return Err(illegal("account", "a deposit with this key was made before"));
+            }
+            state.ledger.deposit(*account, *quarks).ok_or(illegal("account", "the balance does not fit"))?;
+        }
+        (
+            Event::WithdrawalScheduled { .. }
+            | Event::WithdrawalConfirmed { .. }
+            | Event::WithdrawalFailed { .. }
+            | Event::AttemptSent { .. }
+            | Event::AttemptIndeterminate { .. }
+            | Event::AttemptFailed { .. }
+            | Event::SettlementContradicted { .. },
+            None,
+        ) => withdraw(state, record).map_err(|why| illegal("withdrawal", why))?,
+        (Event::IntentCreated { .. }, Some(subject)) => create(state, record, subject)?,
+        (_, Some(subject)) => advance::advance(state, record, subject)?,
+        (_, None) => return Err(illegal("log", "it names no intent")),
+    }
+    Ok(())
+}
+
+fn create(state: &mut State, record: &Record, subject: Subject) -> Result<(), IllegalTransition> {
+    let Event::IntentCreated { terms, authorization, expires_at } = &record.event else {
+        return Err(IllegalTransition::new(record, "log", "it is not a creation"));
+    };
+    if (subject.revision, subject.previous) != (Revision(0), Position::START) {
+        return Err(IllegalTransition::new(record, "log", "an intent's first record has revision 0"));
+    }
+    let right =
+        terms.check(state.policy.fee_cap).is_ok() && terms.expires_at.is_none_or(|at| at == *expires_at);
+    if !right || *expires_at < record.recorded_at {
+        return Err(IllegalTransition::new(record, "log", "terms that no rule lets in"));
+    }
+    let intent = Intent {
+        terms: terms.clone(),
+        authorization: authorization.clone(),
+        created_at: record.recorded_at,
+        created: record.position,
+        expires_at: *expires_at,
+        scanned: None,
+        refusals: 0,
+        revision: Revision(0),
+        last_position: record.position,
+        ended: None,
+        phase: Phase::Created,
+        refunds: Vec::new(),
+    };
+    if let Some(earlier) = state.intents.insert(subject.intent, intent) {
+        return Err(IllegalTransition::new(record, earlier.status().name(), "the intent exists already"));
+    }
+    state.deadlines.insert((*expires_at, subject.intent));
+    Ok(())
+}
+
+/// An event about a withdrawal, which belongs to no intent.
+fn withdraw(state: &mut State, record: &Record) -> Result<(), &'static str> {
+    if let Event::WithdrawalScheduled { withdrawal, .. } = &record.event {
+        if state.node != Some(withdrawal.node) {
+            return Err("the withdrawal was signed for another node");
+        }
+        if withdrawal.quarks == Quarks::ZERO || !(1..=MAX_TO_BYTES).contains(&withdrawal.to.len()) {
+            return Err("nothing goes out, or nowhere");
+        }
+        let id = withdrawal.transaction();
+        state
+            .ledger
+            .reserve(withdrawal.account, withdrawal.quarks)
+            .ok_or("the account does not have that much")?;
+        let scheduled = ScheduledWithdrawal {
+            withdrawal: withdrawal.clone(),
+            scheduled: record.position,
+            last_position: record.position,
+            at: record.recorded_at,
+            progress: Progress::default(),
+        };
+        if state.withdrawals.insert(id, scheduled).is_some() {
+            return Err("a withdrawal with this key was made before");
+        }
+        state.open_withdrawals.insert(id);
+        state.usage.count(Side::Owner, withdrawal.account, withdrawal.quarks, record.recorded_at);
+        return Ok(());
+    }
+    let (id, _) = settlement::about(&record.event).ok_or("it names no transaction")?;
+    let known = state.withdrawals.get_mut(&id).ok_or("no withdrawal has this transaction")?;
+    settlement::progress(&mut known.progress, &record.event)?;
+    known.last_position = record.position;
+    let (account, quarks, at) = (known.withdrawal.account, known.withdrawal.quarks, known.at);
+    if known.progress.state() != TransactionState::Ordered {
+        state.open_withdrawals.remove(&id);
+    }
+    match &record.event {
+        Event::WithdrawalConfirmed { .. } => {
+            state.ledger.withdraw(account, quarks).ok_or("the account has less set aside")
+        }
+        Event::WithdrawalFailed { released, .. } => {
+            if *released != quarks {
+                return Err("what is released is not what was set aside");
+            }
+            state.usage.uncount(Side::Owner, account, quarks, at);
+            state.ledger.release(account, quarks).ok_or("the account has less set aside")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names a transaction's attempt in the log, in memory, on the wire.
+type AttemptId = (TransactionId, AttemptNumber);

@@ -1,0 +1,42 @@
+use alloc::collections::BTreeMap;
+
+use super::{Violation, hold};
+use crate::state::{Side, State, Status, TransactionState, Usage};
+
+/// What counts towards the limits is what was paid lately: for every account, the last 24 hours by its figures are those of
+/// the payments and withdrawals themselves, to the quark.
+///
+/// # Errors
+/// They are not: somebody could pay more than the policy lets them, or less.
+pub fn usage(state: &State) -> Result<(), Violation> {
+    let now = state.time();
+    let mut expected: BTreeMap<_, u128> = BTreeMap::new();
+    for (_, intent) in state.intents() {
+        let counts = matches!(intent.status(), Status::Verified | Status::Scheduled | Status::Confirmed);
+        let Some(submission) = intent.submission().filter(|_| counts) else { continue };
+        if !Usage::is_within_day(submission.at, now) {
+            continue;
+        }
+        let payment = &submission.payment;
+        let total = u128::from(payment.total().unwrap_or_default().get());
+        *expected.entry((Side::Payer, payment.payer)).or_default() += total;
+        let received = u128::from(payment.received().get());
+        *expected.entry((Side::Merchant, intent.terms.destination)).or_default() += received;
+    }
+    for (_, scheduled) in state.withdrawals() {
+        let failed = matches!(scheduled.progress.state(), TransactionState::Failed { .. });
+        if !failed && Usage::is_within_day(scheduled.at, now) {
+            let quarks = u128::from(scheduled.withdrawal.quarks.get());
+            *expected.entry((Side::Owner, scheduled.withdrawal.account)).or_default() += quarks;
+        }
+    }
+    let known = state.usage().accounts().map(|(key, _)| *key);
+    for (side, account) in known.chain(expected.keys().copied()) {
+        let found = u128::from(state.usage().day(side, &account, now).get());
+        let expected = expected.get(&(side, account)).copied().unwrap_or(0);
+        hold(found == expected, "usage", || {
+            alloc::format!("{account} as {side:?}: {found} quarks count, {expected} were moved")
+        })?;
+    }
+    Ok(())
+}
