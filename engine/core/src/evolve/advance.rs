@@ -255,7 +255,6 @@ fn index(state: &mut State, id: IntentId, from: Status) {
     let Some(intent) = state.intents.get(&id) else { return };
     let deadline = (intent.expires_at, id);
     match (from, intent.status()) {
-        (Status::Created, Status::Created) => {}
         (_, Status::Created) => drop(state.deadlines.insert(deadline)),
         (Status::Created, _) => drop(state.deadlines.remove(&deadline)),
         _ => {}
@@ -294,5 +293,5 @@ fn covers(transactions: &[Transaction], transfers: usize) -> bool {
         let fits = usize::from(transaction.first_transfer) == next && transaction.transfers > 0;
         fits.then_some(next + usize::from(transaction.transfers))
     });
-    end == Some(transfers) && transfers > 0
+    end == Some(transfers)
 }
