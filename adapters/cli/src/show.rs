@@ -56,7 +56,8 @@ pub(crate) fn text(intent: &document::Intent) -> String {
         lines.extend(attempts(&refund.attempts, refund.contradictions));
     }
     for (key, value) in &terms.metadata {
-        lines.push(format!("  merchant  {key} = {value}"));
+        // A stranger's words: escaped, so that they cannot steer a terminal.
+        lines.push(format!("  merchant  {key} = {value:?}"));
     }
     lines.push(format!("  position  {position}, revision {revision}"));
     lines.join("\n")

@@ -60,7 +60,8 @@ fn created(data: &Value) -> Vec<String> {
         lines.push(format!("{} bps of it for {}", number(fee, "basis_points"), text(fee, "destination")));
     }
     for (key, value) in terms["metadata"].as_object().into_iter().flatten() {
-        lines.push(format!("{key} = {value}"));
+        // A stranger's words: escaped, so that they cannot steer a terminal.
+        lines.push(format!("{key} = {:?}", value.as_str().unwrap_or("?")));
     }
     lines.push(format!("open until {}", text(data, "expires_at")));
     lines
