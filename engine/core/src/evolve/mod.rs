@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::currency::{Currency, Rate};
 use crate::event::{Event, Record, Subject};
-use crate::ids::{AttemptNumber, Position, Revision, TransactionId};
+use crate::ids::{Position, Revision};
 use crate::money::Quarks;
 use crate::state::{
     Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
@@ -185,6 +185,3 @@ fn withdraw(state: &mut State, record: &Record) -> Result<(), &'static str> {
         _ => Ok(()),
     }
 }
-
-/// Names a transaction's attempt in the log, in memory, on the wire.
-type AttemptId = (TransactionId, AttemptNumber);

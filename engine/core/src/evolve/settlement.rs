@@ -1,10 +1,9 @@
-use super::AttemptId;
 use crate::event::{AttemptState, Event};
-use crate::ids::TransactionId;
+use crate::ids::{AttemptNumber, TransactionId};
 use crate::state::{Ledger, Progress, ScheduledRefund, Settlement, Word};
 
 /// Which attempt at which transaction an event is about, if it is about one.
-pub(super) fn about(event: &Event) -> Option<AttemptId> {
+pub(super) fn about(event: &Event) -> Option<(TransactionId, AttemptNumber)> {
     match event {
         Event::AttemptSent { transaction, attempt }
         | Event::AttemptIndeterminate { transaction, attempt, .. }
