@@ -14,7 +14,7 @@ use std::time::Duration;
 use quittance_core::command::{Request, SettlementOutcome};
 use quittance_core::event::{Event, Record, Subject};
 use quittance_core::ids::{AttemptNumber, IntentId, TransactionId};
-use quittance_core::rejection::{Class, Rejection};
+use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{State, TransactionState};
 use quittance_runtime::{Error, Handle};
 
@@ -135,7 +135,7 @@ fn settle(engine: &Handle, ordered: &[Order]) -> Result<(), RailError> {
     }
     for (order, ticket) in under_way {
         match ticket.wait_blocking() {
-            Err(Error::Rejected(refused)) if refused.code.class() == Class::Transient => {
+            Err(Error::Rejected(refused)) if refused.code == RejectionCode::NodeOverloaded => {
                 patiently(|| engine.begin(order.settled())?.wait_blocking())?;
             }
             answer => {
@@ -173,11 +173,12 @@ impl Order {
     }
 }
 
-/// Asks again for as long as the answer is "not now".
+/// Asks again for as long as the engine is busy. Any other refusal of what its own log orders is a fault to be seen, also one
+/// that time might heal.
 fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match ask() {
-            Err(Error::Rejected(Rejection { code, .. })) if code.class() == Class::Transient => {
+            Err(Error::Rejected(Rejection { code: RejectionCode::NodeOverloaded, .. })) => {
                 thread::sleep(RETRY);
             }
             answer => return answer,
