@@ -60,7 +60,7 @@ fn terms_in_the_engines_own_form_are_paid_as_they_were_signed_or_not_at_all() {
     let paid = HERE.run(["pay", &id, "--key", key, "--server", server.url(), "--json"]).json();
     assert_eq!(paid["state"], "confirmed", "{paid}");
     let shown = HERE.run(["show", &id, "--server", server.url()]).stdout;
-    assert!(shown.contains("asks      7.25 jpy for") && shown.contains("order = 42"), "{shown}");
+    assert!(shown.contains("asks      7.25 jpy for") && shown.contains("order = \"42\""), "{shown}");
     let live = HERE.run(["why", &id, "--server", server.url(), "--json"]).json();
     server.stop();
     let kept = HERE.run(["why", &id, "--data", data.to_str().expect("a path in UTF-8"), "--json"]).json();
