@@ -5,6 +5,8 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+use crate::state::Sharded;
+
 /// Why a text is not a key: it is not base58, or not of the right length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseKeyError {
@@ -71,6 +73,12 @@ macro_rules! key {
             type Err = ParseKeyError;
             fn from_str(text: &str) -> Result<Self, ParseKeyError> {
                 parse($what, text).map(Self)
+            }
+        }
+
+        impl Sharded for $name {
+            fn first_byte(&self) -> u8 {
+                self.0[0]
             }
         }
     };

@@ -1,5 +1,4 @@
-use alloc::collections::BTreeMap;
-
+use super::Shards;
 use crate::ids::AccountId;
 use crate::money::Quarks;
 
@@ -9,7 +8,7 @@ use crate::money::Quarks;
 /// holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: Shards<AccountId, Account>,
     /// In quarks. Wider than a balance: what goes in and out again counts each time.
     deposited: u128,
     withdrawn: u128,
@@ -70,7 +69,7 @@ impl Ledger {
 
     pub(crate) fn deposit(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
         self.held().checked_add(quarks)?;
-        let account = self.accounts.entry(id).or_default();
+        let account = self.accounts.entry(id);
         account.balance = account.balance.checked_add(quarks)?;
         self.deposited += u128::from(quarks.get());
         Some(())

@@ -44,7 +44,7 @@ pub(crate) const BEGUN: &[u8] = &[180, 0, 0, 3, 181, 1, 1, 3, 196, 0, 2, 0, 0, 0
 /// A sequence under way.
 pub(crate) struct Run<'a> {
     bytes: &'a [u8],
-    world: World,
+    pub(crate) world: World,
     model: Model,
     payments: Vec<(u8, Payment)>,
     /// Every request sent, for whoever wants to ask again.
