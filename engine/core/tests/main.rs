@@ -16,6 +16,7 @@ mod races;
 mod rate_window;
 mod rejections;
 mod settlement;
+mod snapshot;
 mod speccheck;
 mod support;
 mod terms;

@@ -67,6 +67,17 @@ impl Ledger {
         u64::try_from(self.deposited - self.withdrawn).map_or(Quarks::MAX, Quarks::new)
     }
 
+    /// A ledger without accounts yet, for a snapshot that is read.
+    pub(crate) fn with_totals(deposited: u128, withdrawn: u128) -> Option<Self> {
+        deposited.checked_sub(withdrawn)?;
+        Some(Self { deposited, withdrawn, ..Self::default() })
+    }
+
+    /// An account as a snapshot has it; `None` when it was there already.
+    pub(crate) fn put_back(&mut self, id: AccountId, account: Account) -> Option<()> {
+        self.accounts.insert(id, account).is_none().then_some(())
+    }
+
     pub(crate) fn deposit(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
         self.held().checked_add(quarks)?;
         let account = self.accounts.entry(id);

@@ -27,6 +27,7 @@ pub(crate) use progress::Word;
 pub use progress::{Attempt, MAX_CONTRADICTIONS, Progress, TransactionState};
 pub use rates::{MAX_RATES, MAX_SOURCE_BYTES, MAX_TABLES, RateTable, Rates};
 pub(crate) use shards::{Sharded, Shards};
+pub(crate) use usage::Windows;
 pub use usage::{Side, Usage};
 
 /// Everything the engine knows. Changed by [`State::apply`] and by nothing else.
@@ -240,6 +241,28 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         // The deadline is the last moment at which a payer may submit; the intent expires after it.
         self.deadlines.first().map(|(deadline, _)| Timestamp(deadline.0.saturating_add(1)))
+    }
+
+    /// Everything but the derived indexes.
+    pub(crate) fn clone_without_indexes(&self) -> Self {
+        Self {
+            node: self.node,
+            position: self.position,
+            time: self.time,
+            policy: self.policy.clone(),
+            policy_version: self.policy_version,
+            rates: self.rates.clone(),
+            ledger: self.ledger.clone(),
+            usage: self.usage.clone(),
+            deposits: self.deposits.clone(),
+            withdrawals: self.withdrawals.clone(),
+            intents: self.intents.clone(),
+            archive: self.archive,
+            away: self.away,
+            deadlines: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            open_withdrawals: BTreeSet::new(),
+        }
     }
 
     /// The revision and the previous position that the next record about `intent` carries.

@@ -76,6 +76,14 @@ impl Usage {
         self.accounts.iter()
     }
 
+    /// An account's figures as a snapshot has them.
+    pub(crate) fn put_back(&mut self, key: (AccountId, Side), windows: Windows) {
+        for step in windows.amounts.keys() {
+            Arc::make_mut(self.active.entry(*step).or_default()).insert(key);
+        }
+        self.accounts.insert(key, windows);
+    }
+
     /// Counts quarks that an account moves at `now`. Their sum over a day fits: see [`crate::policy::Limits`].
     pub(crate) fn count(&mut self, side: Side, account: AccountId, quarks: Quarks, now: Timestamp) {
         self.forget(now);
