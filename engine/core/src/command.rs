@@ -12,6 +12,7 @@ use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
 use crate::refund::Refund;
+use crate::state::Key;
 use crate::terms::Terms;
 use crate::verify::Verified;
 use crate::withdrawal::Withdrawal;
@@ -254,6 +255,26 @@ impl Command {
             Self::Deposit { .. } => "deposit",
             Self::ReportSettlement(_) => "report_settlement",
             Self::ReportWithdrawal { .. } => "report_withdrawal",
+        }
+    }
+
+    /// What it may be about that may have ended and be put away: to be [recalled](crate::state::State::recall) before the
+    /// command is decided.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        match self {
+            Self::Create(create) => Some(Key::Intent(create.get().intent)),
+            Self::MarkScanned(scan) => Some(Key::Intent(scan.get().intent)),
+            Self::Cancel(cancel) => Some(Key::Intent(cancel.get().intent)),
+            Self::Submit(submit) => Some(Key::Intent(submit.get().payment.intent)),
+            Self::Refund(refund) => Some(Key::Intent(refund.get().refund.intent)),
+            Self::ReportSettlement(report) => Some(Key::Intent(report.intent)),
+            Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
+            Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Withdraw(_)
+            | Self::ReportWithdrawal { .. } => None,
         }
     }
 }

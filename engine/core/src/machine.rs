@@ -10,7 +10,7 @@ use crate::ids::{CausationId, IntentId, Position, Timestamp};
 use crate::invariant;
 use crate::lifecycle::{self, CommandKind, Outcome};
 use crate::rejection::Rejection;
-use crate::state::{Intent, State, Status};
+use crate::state::{Ended, Intent, Key, State, Status};
 
 /// The state of a node and the rules that move it.
 ///
@@ -66,6 +66,16 @@ impl Core {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Takes back what was put away: see [`State::recall`].
+    pub fn recall(&mut self, key: &Key, ended: &Ended) -> bool {
+        self.state.recall(key, ended)
+    }
+
+    /// Puts away what has ended: see [`State::put_away`].
+    pub fn put_away(&mut self, key: &Key, last: Position) -> bool {
+        self.state.put_away(key, last)
     }
 
     /// Takes in one input at `now` and adds to `effects`. A `now` before the last record's time counts as that time: whoever

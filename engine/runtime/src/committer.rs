@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use quittance_core::event::Record;
 use quittance_core::frame::{FrameBuilder, Tip};
 use quittance_core::ids::Position;
 use quittance_core::machine::Accepted;
 use tokio::sync::watch;
 
+use crate::checkpoint::Frozen;
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
 use crate::log::{EventLog, LogError};
@@ -25,7 +26,16 @@ pub(crate) struct Commit {
 pub(crate) enum Release {
     Reply(Reply, Result<Accepted, Error>),
     Told(Told),
+    /// The state as of here goes to the checkpointer, with the end of the log that it is the state of.
+    Checkpoint(Box<Frozen>),
     Nothing,
+}
+
+impl Commit {
+    /// A frame has to end at a checkpoint: it is the end of its commit.
+    fn is_checkpoint(&self) -> bool {
+        matches!(self.release, Release::Checkpoint(_))
+    }
 }
 
 impl Release {
@@ -33,7 +43,7 @@ impl Release {
         match self {
             Self::Reply(to, answer) => reply(to, durable.and(answer)),
             Self::Told(told) => told(durable),
-            Self::Nothing => {}
+            Self::Checkpoint(_) | Self::Nothing => {}
         }
     }
 }
@@ -46,6 +56,9 @@ pub(crate) struct Committer {
     pub(crate) tip: Tip,
     pub(crate) epoch: u64,
     pub(crate) commits: Receiver<Commit>,
+    pub(crate) checkpoints: Sender<(Frozen, Tip)>,
+    /// Disconnects when the checkpointer has ended, or there is none.
+    pub(crate) checkpointed: Receiver<()>,
     pub(crate) shared: Arc<Shared>,
     /// Dropped with the thread: that is how subscriptions learn of the end.
     pub(crate) durable: watch::Sender<Position>,
@@ -61,6 +74,7 @@ impl Committer {
             let mut waiting = commits.iter().map(|commit| commit.records.len()).sum::<usize>();
             // Everything that came while the last commit was syncing goes into this one.
             while waiting < MAX_COMMIT_RECORDS
+                && !commits.last().is_some_and(Commit::is_checkpoint)
                 && let Ok(commit) = self.commits.try_recv()
             {
                 waiting += commit.records.len();
@@ -68,9 +82,18 @@ impl Committer {
             }
             let outcome = self.append(&mut commits);
             for commit in commits {
-                commit.release.release(outcome.clone());
+                match commit.release {
+                    // There is room for one, and never a second under way.
+                    Release::Checkpoint(frozen) if outcome.is_ok() => {
+                        let _ = self.checkpoints.try_send((*frozen, self.tip));
+                    }
+                    release => release.release(outcome.clone()),
+                }
             }
         }
+        // The last snapshot goes into the same store.
+        drop(self.checkpoints);
+        let _ = self.checkpointed.recv();
         self.log.close().map(|()| self.tip)
     }
 

@@ -4,18 +4,18 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError};
 use quittance_core::command::Request;
 use quittance_core::event::Record;
-use quittance_core::frame;
 use quittance_core::ids::{NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
-use quittance_core::state::State;
+use quittance_core::state::{Key, State};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::error::{Error, Failure};
 use crate::log::{LogError, LogReader};
+use crate::recall::{self, Recall};
 use crate::recent::Recent;
-use crate::sequencer::{Job, Told};
+use crate::sequencer::{Job, Query, Told};
 use crate::subscription::Subscription;
 use crate::verifier::Unverified;
 
@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) node: NodeId,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) recall: Recall,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
     /// Never changes; ends with the thread that answers last.
@@ -114,6 +115,31 @@ impl Handle {
         self.shared.answer(self.ask(look)?).await
     }
 
+    /// The same, with one thing in the state even if it has ended and was put away. Without this a query sees what is open, and
+    /// of what has ended only what happens to be in memory still.
+    ///
+    /// # Errors
+    /// As [`Handle::query`].
+    pub async fn query_about<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.shared.answer(self.ask_about(key, look)?).await
+    }
+
+    /// The same, blocking the thread. Not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// As [`Handle::query`].
+    pub fn query_about_blocking<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        pollster::block_on(self.shared.answer(self.ask_about(key, look)?))
+    }
+
     /// The same, blocking the thread. Not for use inside an async runtime.
     ///
     /// # Errors
@@ -146,10 +172,7 @@ impl Handle {
         if let Some(record) = self.shared.recent.at(position) {
             return Ok(Some(record));
         }
-        let before = Position(position.0 - 1);
-        let Some(bytes) = self.shared.reader.frames(position).next() else { return Ok(None) };
-        let frame = frame::decode(&bytes?).map_err(|error| LogError::damaged(before, &error))?;
-        Ok(frame.records.into_iter().find(|record| record.position == position))
+        recall::record_at(&*self.shared.reader, position)
     }
 
     /// The sequencer's name.
@@ -181,15 +204,19 @@ impl Handle {
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
         self.running()?;
-        let (to, answer) = oneshot::channel();
-        let query = move |state: &State| -> Told {
-            let seen = look(state);
-            Box::new(move |durable: Result<(), Error>| {
-                // The asker may have given up waiting.
-                let _ = to.send(durable.map(|()| seen));
-            })
-        };
-        self.jobs.try_send(Job::Query(Box::new(query))).map_err(|error| self.refused(&error))?;
+        let (query, answer) = question(look);
+        self.jobs.try_send(Job::Query(query, None)).map_err(|error| self.refused(&error))?;
+        Ok(answer)
+    }
+
+    fn ask_about<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        self.running()?;
+        let (query, answer) = question(look);
+        self.requests.try_send(Unverified::Query(key, query)).map_err(|error| self.refused(&error))?;
         Ok(answer)
     }
 
@@ -210,6 +237,20 @@ impl Handle {
             TrySendError::Disconnected(_) => self.shared.gone(),
         }
     }
+}
+
+fn question<T: Send + 'static>(
+    look: impl FnOnce(&State) -> T + Send + 'static,
+) -> (Query, oneshot::Receiver<Result<T, Error>>) {
+    let (to, answer) = oneshot::channel();
+    let query = move |state: &State| -> Told {
+        let seen = look(state);
+        Box::new(move |durable: Result<(), Error>| {
+            // The asker may have given up waiting.
+            let _ = to.send(durable.map(|()| seen));
+        })
+    };
+    (Box::new(query), answer)
 }
 
 impl Shared {

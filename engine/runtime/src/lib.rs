@@ -12,13 +12,17 @@
 //! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
 //! [`log::EventLog`], requests through [`Handle`].
 
+mod archive;
+mod checkpoint;
 mod clock;
 mod committer;
 mod engine;
 mod error;
 mod handle;
+mod recall;
 mod recent;
 mod replay;
+mod restore;
 mod sequencer;
 mod subscription;
 mod verifier;
@@ -26,11 +30,15 @@ mod verifier;
 pub mod log;
 pub mod table;
 
+pub use archive::ArchiveError;
+pub use checkpoint::Checkpoints;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Failure, ShutdownError, StartError};
 pub use handle::{Handle, Ticket};
+pub use recall::RecallError;
 pub use replay::{Replay, ReplayError, replay};
+pub use restore::Progress;
 pub use subscription::Subscription;
 
 /// The core, for those who embed the engine.

@@ -3,15 +3,17 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_core::command::Command;
-use quittance_core::ids::CausationId;
+use quittance_core::ids::{CausationId, Position};
 use quittance_core::machine::{Accepted, Core, Effects, Input};
-use quittance_core::state::State;
+use quittance_core::state::{Key, State};
 use tokio::sync::oneshot;
 
+use crate::checkpoint::{Frozen, Schedule};
 use crate::clock::Clock;
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
+use crate::recall::Recalled;
 
 /// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
 /// measured with may jump, or run on while the machine is suspended.
@@ -28,8 +30,10 @@ pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// What the sequencer is given.
 pub(crate) enum Job {
-    Command(Command, Reply),
-    Query(Query),
+    Command(Command, Option<Recalled>, Reply),
+    Query(Query, Option<Recalled>),
+    /// These have ended and are in the archive.
+    PutAway(Vec<(Key, Position)>),
     Stop,
 }
 
@@ -48,6 +52,8 @@ pub(crate) struct Sequencer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) epoch: u64,
     pub(crate) inputs: u64,
+    /// `None` for an engine that keeps everything in memory.
+    pub(crate) schedule: Option<Schedule>,
 }
 
 impl Sequencer {
@@ -61,18 +67,22 @@ impl Sequencer {
                 Some(deadline) => self.jobs.recv_timeout(deadline.since(self.clock.now()).min(LOOK_AGAIN)),
             };
             let went_on = match job {
-                Ok(Job::Command(command, to)) => self.command(command, to),
-                Ok(Job::Query(query)) => self.query(query),
+                Ok(Job::Command(command, recalled, to)) => self.command(command, recalled, to),
+                Ok(Job::Query(query, recalled)) => self.query(query, recalled),
+                Ok(Job::PutAway(ended)) => self.put_away(&ended),
                 Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
-                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            };
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.checkpoint(Schedule::last);
+                    return;
+                }
+            } && self.checkpoint(Schedule::due);
             if !went_on {
                 return;
             }
         }
     }
 
-    fn command(&mut self, command: Command, to: Reply) -> bool {
+    fn command(&mut self, command: Command, recalled: Option<Recalled>, to: Reply) -> bool {
         if !self.tick_if_due() {
             reply(to, Err(Error::Stopped));
             return false;
@@ -82,8 +92,18 @@ impl Sequencer {
             reply(to, Err(Error::Failed(failure)));
             return true;
         }
+        let recalled = match self.recall(recalled) {
+            Ok(recalled) => recalled,
+            Err(failure) => {
+                reply(to, Err(Error::Failed(failure)));
+                return true;
+            }
+        };
         match self.handle(Input::Command(command)) {
             Ok(Effects { records, answer }) => {
+                if records.is_empty() {
+                    self.put_away(recalled.as_slice());
+                }
                 let answer = answer.map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from));
                 self.hand_on(Commit { records, release: Release::Reply(to, answer) })
             }
@@ -94,7 +114,7 @@ impl Sequencer {
         }
     }
 
-    fn query(&mut self, query: Query) -> bool {
+    fn query(&mut self, query: Query, recalled: Option<Recalled>) -> bool {
         if self.shared.failure().is_some() {
             // Unanswered: the asker finds the failure where its answer should be. There is no state to look at any more.
             return true;
@@ -102,8 +122,45 @@ impl Sequencer {
         if !self.tick_if_due() {
             return false;
         }
+        // Unanswered as well if that fails.
+        let Ok(recalled) = self.recall(recalled) else { return true };
         let told = query(self.core.state());
+        self.put_away(recalled.as_slice());
         self.hand_on(Commit { records: Vec::new(), release: Release::Told(told) })
+    }
+
+    /// Takes back what the next command or query is about, if it was put away; what was taken back.
+    fn recall(&mut self, recalled: Option<Recalled>) -> Result<Option<(Key, Position)>, Failure> {
+        let Some(early) = recalled.filter(|recalled| !self.core.state().holds(&recalled.key)) else {
+            return Ok(None);
+        };
+        let recall = &self.shared.recall;
+        let Recalled { key, ended, .. } =
+            recall.confirm(early).map_err(|error| self.shared.fail(Failure::Recall(error)))?;
+        let Some(ended) = ended else { return Ok(None) };
+        self.core.recall(&key, &ended);
+        Ok(Some((key, ended.last_position())))
+    }
+
+    fn put_away(&mut self, ended: &[(Key, Position)]) -> bool {
+        for (key, last) in ended {
+            self.core.put_away(key, *last);
+        }
+        true
+    }
+
+    /// Hands on what the schedule finds due. Behind everything decided so far, so that it is the state of a place in the log.
+    fn checkpoint(&mut self, due: fn(&mut Schedule, &State) -> Option<Frozen>) -> bool {
+        if self.shared.failure().is_some() {
+            return true;
+        }
+        match self.schedule.as_mut().and_then(|schedule| due(schedule, self.core.state())) {
+            Some(frozen) => {
+                let release = Release::Checkpoint(Box::new(frozen));
+                self.commits.send(Commit { records: Vec::new(), release }).is_ok()
+            }
+            None => true,
+        }
     }
 
     /// A busy queue must not keep deadlines waiting: they are looked at between any two jobs.

@@ -230,6 +230,12 @@ impl State {
         self.intents.iter().map(|(id, intent)| (id, &**intent))
     }
 
+    /// How many intents are open: a payer can still come, or a rail still has something to say.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.deadlines.len() + self.unsettled.len()
+    }
+
     /// Every intent with a transaction that is not final, of its payment or of a refund, by id.
     pub fn unsettled(&self) -> impl Iterator<Item = (&IntentId, &Intent)> {
         let known = self.unsettled.iter().filter_map(|id| self.intents.get_key_value(id));
