@@ -92,6 +92,9 @@ pub(crate) struct ServeArgs {
     /// For trying things out: any destination, deposits by anybody, a table of exchange rates. Never for real money.
     #[arg(long, env = "QUITTANCE_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) dev: Option<bool>,
+    /// Replay the whole log and make the archive and the snapshot anew, instead of starting from the last snapshot.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 #[derive(Debug, ClapArgs)]

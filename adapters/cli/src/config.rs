@@ -127,6 +127,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     };
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.rebuild = args.rebuild;
     Ok(options)
 }
 

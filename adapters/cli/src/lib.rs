@@ -13,6 +13,7 @@ mod log;
 mod node;
 mod output;
 mod pay;
+mod progress;
 mod refund;
 mod serve;
 mod show;

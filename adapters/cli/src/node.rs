@@ -24,6 +24,7 @@ use crate::config::PolicyFile;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
+use crate::progress::Replaying;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -41,6 +42,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rates: Vec<(Currency, Rate)>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
+    /// Makes the archive and the snapshot anew from the log.
+    pub(crate) rebuild: bool,
 }
 
 impl NodeOptions {
@@ -48,7 +51,7 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
-        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy }
+        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy, rebuild: false }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -181,9 +184,17 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
-    let mut setup = Options::new(node);
+    let bar = Replaying::default();
+    let mut setup = Options {
+        table: Some(Arc::new(log.table("state"))),
+        rebuild: options.rebuild,
+        progress: Some(bar.progress()),
+        ..Options::new(node)
+    };
     options.policy.apply(&mut setup.policy)?;
-    let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
+    let engine = Engine::start(Box::new(log), setup);
+    bar.finish();
+    let engine = engine.map_err(start_error)?;
     let handle = engine.handle();
     let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
     let (mut policy, made) =
@@ -217,6 +228,7 @@ impl Made {
         }
         let used = state.rates().latest().is_some()
             || state.intents().next().is_some()
+            || state.archive().count > 0
             || state.ledger().accounts().next().is_some();
         if used { Self::WithoutDev } else { Self::New }
     }
@@ -265,7 +277,9 @@ fn start_error(error: StartError) -> CliError {
         StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
             CliError::misuse(error)
         }
-        StartError::Initialize(_) | StartError::Thread(_) => CliError::failed(error),
+        StartError::Initialize(_) | StartError::Thread(_) | StartError::Recall(_) | StartError::Table(_) => {
+            CliError::failed(error)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a log, and a snapshot where there is one, to the state that the engine goes on from.
 
+use std::fmt;
 use std::sync::Arc;
 
 use quittance_core::event::{Event, Record};
@@ -19,7 +20,14 @@ use crate::replay::ReplayError;
 use crate::table::Table;
 
 /// Told now and then how far a replay has come: the position reached, and the one where the log ends.
-pub type Progress = fn(Position, Position);
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(Position, Position) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
 
 /// What an engine begins with.
 pub(crate) struct Restored {
@@ -47,37 +55,32 @@ pub(crate) fn restore(
     end: Position,
     options: &Options,
 ) -> Result<Restored, StartError> {
-    let Options { table, rebuild, progress, checkpoints, .. } = options;
-    let every = checkpoints.archive_every.max(1);
-    let begun = match table {
-        Some(table) if !rebuild => from_snapshot(reader, table),
-        _ => None,
-    };
-    let (state, tip, keeper) = match (begun, table) {
-        (Some((state, tip, keeper)), _) => (state, tip, Some(keeper)),
-        (None, None) => (State::default(), Tip::EMPTY, None),
-        (None, Some(table)) => {
-            checkpoint::clear(&**table)?;
-            let archive = Archive::new(Arc::clone(table)).map_err(RecallError::from)?;
-            let (saved, archived) = (Position::START, Position::START);
-            let keeper = Keeper { table: Arc::clone(table), archive, next: 0, saved, archived };
-            (State::default(), Tip::EMPTY, Some(keeper))
-        }
-    };
-    let mut restore = Restored { state, tip, keeper };
-
-    for bytes in reader.frames(restore.tip.position.next()) {
-        restore.frame(reader, &bytes.map_err(ReplayError::from)?)?;
-        restore.put_away(every)?;
-        if let Some(told) = progress {
-            told(restore.tip.position, end);
+    if let Some(table) = options.table.as_ref().filter(|_| !options.rebuild)
+        && let Some(begun) = from_snapshot(reader, table)
+    {
+        match begun.go_on(reader, end, options) {
+            Err(StartError::Recall(error)) => {
+                tracing::warn!(%error, "the archive is not used; the whole log is replayed");
+            }
+            restored => return restored,
         }
     }
-    Ok(restore)
+    from_nothing(options.table.as_ref())?.go_on(reader, end, options)
+}
+
+fn from_nothing(table: Option<&Arc<dyn Table>>) -> Result<Restored, StartError> {
+    let Some(table) = table else {
+        return Ok(Restored { state: State::default(), tip: Tip::EMPTY, keeper: None });
+    };
+    checkpoint::clear(&**table)?;
+    let archive = Archive::new(Arc::clone(table)).map_err(RecallError::from)?;
+    let (saved, archived) = (Position::START, Position::START);
+    let keeper = Keeper { table: Arc::clone(table), archive, next: 0, saved, archived };
+    Ok(Restored { state: State::default(), tip: Tip::EMPTY, keeper: Some(keeper) })
 }
 
 /// The newest snapshot, if it belongs to this log. A snapshot that does not is only reported: the log has everything.
-fn from_snapshot(reader: &dyn LogReader, table: &Arc<dyn Table>) -> Option<(State, Tip, Keeper)> {
+fn from_snapshot(reader: &dyn LogReader, table: &Arc<dyn Table>) -> Option<Restored> {
     let (manifest, state) = match checkpoint::load(&**table) {
         Ok(found) => found?,
         Err(error) => {
@@ -101,7 +104,8 @@ fn from_snapshot(reader: &dyn LogReader, table: &Arc<dyn Table>) -> Option<(Stat
     match Archive::open(Arc::clone(table), &manifest.runs) {
         Ok(archive) => {
             let (next, saved, archived) = (manifest.number + 1, tip.position, tip.position);
-            Some((state, tip, Keeper { table: Arc::clone(table), archive, next, saved, archived }))
+            let keeper = Keeper { table: Arc::clone(table), archive, next, saved, archived };
+            Some(Restored { state, tip, keeper: Some(keeper) })
         }
         Err(error) => {
             tracing::warn!(%error, "the snapshot's archive is not used; the whole log is replayed");
@@ -111,6 +115,19 @@ fn from_snapshot(reader: &dyn LogReader, table: &Arc<dyn Table>) -> Option<(Stat
 }
 
 impl Restored {
+    /// Takes in what the log has behind the state.
+    fn go_on(mut self, reader: &dyn LogReader, end: Position, options: &Options) -> Result<Self, StartError> {
+        let every = options.checkpoints.archive_every.max(1);
+        for bytes in reader.frames(self.tip.position.next()) {
+            self.frame(reader, &bytes.map_err(ReplayError::from)?)?;
+            self.put_away(every)?;
+            if let Some(Progress(told)) = &options.progress {
+                told(self.tip.position, end);
+            }
+        }
+        Ok(self)
+    }
+
     fn frame(&mut self, reader: &dyn LogReader, bytes: &[u8]) -> Result<(), StartError> {
         let after = self.tip.position;
         let (frame, next) =

@@ -8,7 +8,7 @@ use quittance_core::rejection::RejectionCode;
 use quittance_core::state::{Intent, Key, State, Status};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::table::{MemoryTable, Table};
-use quittance_runtime::{Checkpoints, Engine, Error, Failure, Handle, Options, StartError};
+use quittance_runtime::{Checkpoints, Engine, Error, Failure, Handle, Options};
 
 use crate::support::{
     cancel, create, deposit, digest, eventually, intent, noon, options, quoted, settled, submit,
@@ -163,7 +163,6 @@ fn a_snapshot_that_was_damaged_or_is_of_another_log_is_never_believed() {
                         answer => panic!("{answer:?}: a paid intent could be paid again"),
                     }
                 }
-                Err(StartError::Recall(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         };
