@@ -23,6 +23,10 @@ const BATCH: usize = 64;
 
 pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliError> {
     let place = Place::find(&args.into.data)?;
+    if args.dir.is_file() {
+        return Err(CliError::misuse(format!("{} is a file, a backup is a directory", args.dir.display()))
+            .hint("quittance import FILE --data DIR"));
+    }
     let kept = KeptBackup::open(&args.dir)?;
     if let Some(left) = kept.leftover() {
         output.note(&format!(

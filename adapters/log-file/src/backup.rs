@@ -63,9 +63,11 @@ impl Backup {
     /// [`FileError::InUse`], [`FileError::NotABackup`], and [`FileError::Damaged`] for one that is shorter than its trailer
     /// says or whose frames do not verify up to there.
     pub fn open(dir: &Path) -> Result<Self, FileError> {
+        if dir.exists() && !dir.is_dir() {
+            return Err(not_a_backup(dir, "it is a file"));
+        }
         files::create_dir(dir)?;
-        let foreign = !dir.join(FRAMES).exists() && is_foreign(dir)?;
-        if foreign {
+        if !dir.join(FRAMES).exists() && is_foreign(dir)? {
             return Err(not_a_backup(
                 dir,
                 "it has other files in it, and a backup goes into an empty directory",
@@ -77,10 +79,7 @@ impl Backup {
         locked(dir, lock.try_lock())?;
         let frames = dir.join(FRAMES);
         let mut backup = Self { dir: dir.to_owned(), _lock: lock, found: None, writer: None, met: false };
-        if !frames.exists() {
-            if dir.join(TRAILER).exists() {
-                return Err(damaged(&frames, Position::START, "the file is gone"));
-            }
+        if !frames.exists() && !dir.join(TRAILER).exists() {
             return Ok(backup);
         }
         let found = Found::look(dir)?;
@@ -260,6 +259,9 @@ struct Found {
 impl Found {
     fn look(dir: &Path) -> Result<Self, FileError> {
         let path = dir.join(FRAMES);
+        if !path.exists() {
+            return Err(damaged(&path, Position::START, "the file is gone"));
+        }
         let mut entries = Entries::open(&path)?;
         let node = entries.node();
         let trailer = read_trailer(&dir.join(TRAILER), node)?;

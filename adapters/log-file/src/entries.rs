@@ -32,9 +32,15 @@ pub(crate) enum Entry {
 impl Entries {
     /// Opens a file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
+        let not_a_log = |why| FileError::NotALog { path: path.display().to_string(), why };
+        if !path.exists() {
+            return Err(not_a_log("there is no such file".to_owned()));
+        }
+        if path.is_dir() {
+            return Err(not_a_log("it is a directory".to_owned()));
+        }
         let mut input = BufReader::new(File::open(path).map_err(failed(path))?);
         let mut header = [0; HEADER_BYTES];
-        let not_a_log = |why| FileError::NotALog { path: path.display().to_string(), why };
         let found = read(&mut input, &mut header).map_err(failed(path))?;
         if found != HEADER_BYTES {
             return Err(not_a_log(format!("it ends after {found} bytes, within the header")));

@@ -118,7 +118,7 @@ fn what_a_run_vouched_for_is_never_less_without_a_word() {
     assert!(matches!(KeptBackup::open(&dir), Err(FileError::Damaged { .. })), "nothing vouches for it");
     fs::write(dir.join("trailer"), trailer).unwrap();
     fs::remove_file(dir.join("frames")).unwrap();
-    assert!(matches!(KeptBackup::open(&dir), Err(FileError::Io { .. })));
+    assert!(matches!(KeptBackup::open(&dir), Err(FileError::Damaged { .. })));
     assert!(matches!(Backup::open(&dir), Err(FileError::Damaged { .. })));
 }
 
