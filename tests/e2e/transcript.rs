@@ -136,6 +136,7 @@ fn what_people_see_is_what_is_written_down() {
         "backup DIR/data --data DIR/data",
         "backup DIR/new --data DIR/nowhere",
         "restore DIR/backup --data DIR/restored",
+        "restore DIR/backup --data DIR/restored2 --json",
         "restore DIR/log.quittance --data DIR/again",
         "restore DIR/data --data DIR/again",
         "restore DIR/backup --data DIR/again --key DIR/payer.key",

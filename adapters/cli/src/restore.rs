@@ -20,6 +20,8 @@ use crate::output::Output;
 
 /// Frames that are written to the new log together: at most 4 MiB.
 const BATCH: usize = 64;
+/// What to do about a directory that cannot take another's place.
+const NOT_A_ROOT: &str = "if a file system begins there, a directory in it that does not exist yet";
 
 pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliError> {
     let place = Place::find(&args.into.data)?;
@@ -28,14 +30,20 @@ pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliErro
             .hint("quittance import FILE --data DIR"));
     }
     let kept = KeptBackup::open(&args.dir)?;
-    if let Some(left) = kept.leftover() {
+    let leftover = kept.leftover();
+    if let Some(left) = &leftover {
         output.note(&format!(
             "the last run did not finish: the backup was verified up to position {}, whole frames reach position {}, \
              {} bytes behind them are left out",
             left.vouched, left.position, left.torn_bytes
         ));
     }
-    let from = Origin { path: &args.dir, log: kept.file(), trailer: *kept.trailer() };
+    let from = Origin {
+        path: &args.dir,
+        log: kept.file(),
+        trailer: *kept.trailer(),
+        finished: Some(leftover.is_none()),
+    };
     let copy = args.dir.join(KEY_FILE);
     let key = args.into.key.clone().or_else(|| copy.exists().then_some(copy));
     place.build(&from, key.as_deref(), output)
@@ -44,7 +52,7 @@ pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliErro
 pub(crate) fn import(args: &ImportArgs, output: &Output) -> Result<(), CliError> {
     let place = Place::find(&args.into.data)?;
     let log = LogFile::open(&args.file)?;
-    let from = Origin { path: &args.file, trailer: log.trailer()?, log };
+    let from = Origin { path: &args.file, trailer: log.trailer()?, log, finished: None };
     place.build(&from, args.into.key.as_deref(), output)
 }
 
@@ -54,6 +62,8 @@ struct Origin<'a> {
     path: &'a Path,
     log: LogFile,
     trailer: Trailer,
+    /// Of a backup: nothing stands behind the trailer's position.
+    finished: Option<bool>,
 }
 
 impl Origin<'_> {
@@ -93,6 +103,8 @@ struct Place {
     data: PathBuf,
     parent: PathBuf,
     name: String,
+    /// Who may do what in it, where it exists.
+    permissions: Option<fs::Permissions>,
 }
 
 impl Place {
@@ -116,7 +128,12 @@ impl Place {
         let name =
             real.file_name().ok_or_else(|| CliError::misuse(format!("{}: no name", data.display())))?;
         let name = name.to_string_lossy().into_owned();
-        Ok(Self { parent: parent.to_owned(), data: real, name })
+        let permissions = fs::metadata(&real).ok().map(|found| found.permissions());
+        if is_root_of_file_system(&real, parent) {
+            let why = io::Error::from(io::ErrorKind::CrossesDevices);
+            return Err(unusable(data, &why).hint(NOT_A_ROOT));
+        }
+        Ok(Self { parent: parent.to_owned(), data: real, name, permissions })
     }
 
     /// Makes the directory under another name, and gives it its own once it is whole and verified.
@@ -149,16 +166,21 @@ impl Place {
         if let Some(key) = &key {
             keys::write(key, &unfinished.path().join(KEY_FILE))?;
         }
+        if let Some(permissions) = self.permissions.clone() {
+            fs::set_permissions(unfinished.path(), permissions).map_err(CliError::failed)?;
+        }
         fs::rename(unfinished.path(), &self.data).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty => occupied(&self.data),
-            _ => unusable(&self.data, &error)
-                .hint("if it is the root of a file system, give a directory in it that does not exist yet"),
+            _ => unusable(&self.data, &error).hint(NOT_A_ROOT),
         })?;
         let _ = unfinished.keep();
         fs::File::open(&self.parent).and_then(|parent| parent.sync_all()).map_err(CliError::failed)?;
         let mut json = whole.summary();
         json["node"] = node.to_string().into();
         json["key"] = key.is_some().into();
+        if let Some(finished) = from.finished {
+            json["last_run_finished"] = finished.into();
+        }
         output.result(&json, || {
             let (data, last, sums) = (self.data.display(), whole.tip.position, whole.sums());
             let kept = match key {
@@ -181,6 +203,21 @@ impl Place {
             let path = entry.path();
             output.note(&format!("{} was left by a run that did not finish; remove it", path.display()));
         }
+    }
+}
+
+/// Whether another file system is mounted there, so that no directory can take its place.
+fn is_root_of_file_system(data: &Path, parent: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+        device(data).is_some_and(|of_data| device(parent) != Some(of_data))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (data, parent);
+        false
     }
 }
 

@@ -86,7 +86,7 @@ impl Backup {
         let mut file = File::options().read(true).write(true).open(&frames).map_err(failed(&frames))?;
         file.set_len(found.bytes).map_err(failed(&frames))?;
         file.seek(SeekFrom::End(0)).map_err(failed(&frames))?;
-        backup.writer = Some(Writer::new(&frames, file, found.node, found.tip));
+        backup.writer = Some(Writer::new(&frames, file, found.node, found.tip, found.bytes));
         backup.found = Some(found);
         Ok(backup)
     }
@@ -115,8 +115,8 @@ impl Backup {
         files::replace(&self.dir, FRAMES, &format::header(node))?;
         let path = self.dir.join(FRAMES);
         let file = File::options().append(true).open(&path).map_err(failed(&path))?;
-        self.writer = Some(Writer::new(&path, file, node, Tip::EMPTY));
         let bytes = format::HEADER_BYTES as u64;
+        self.writer = Some(Writer::new(&path, file, node, Tip::EMPTY, bytes));
         self.found =
             Some(Found { dir: self.dir.clone(), node, trailer: None, tip: Tip::EMPTY, bytes, torn: 0 });
         Ok(())
@@ -154,12 +154,10 @@ impl Backup {
         if !self.met {
             return Err(self.other_history("the log ends before it"));
         }
-        let Some(writer) = &mut self.writer else {
-            return Err(not_a_backup(&self.dir, "nobody said whose log it is"));
-        };
-        writer.sync()?;
-        let found = Found::look(&self.dir)?;
-        Ok(found.file())
+        match &mut self.writer {
+            Some(writer) => writer.written(),
+            None => Err(not_a_backup(&self.dir, "nobody said whose log it is")),
+        }
     }
 
     /// Vouches for everything up to `trailer`, which ends a backup's run.

@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 use crate::error::{FileError, failed};
 use crate::files::{parent, sync};
 use crate::format::{self, HEADER_BYTES, Trailer};
-use crate::reader::{End, LogFile};
+use crate::reader::LogFile;
 use crate::writer::Writer;
 
 /// A portable file in the making, under a name of its own until it is finished. Dropping it removes what there is.
@@ -19,7 +19,6 @@ pub struct Export {
     unfinished: NamedTempFile,
     writer: Writer,
     node: NodeId,
-    bytes: u64,
 }
 
 impl Export {
@@ -37,9 +36,9 @@ impl Export {
             .tempfile_in(parent(path))
             .map_err(failed(path))?;
         let file = unfinished.reopen().map_err(failed(unfinished.path()))?;
-        let mut writer = Writer::new(unfinished.path(), file, node, Tip::EMPTY);
+        let mut writer = Writer::new(unfinished.path(), file, node, Tip::EMPTY, HEADER_BYTES as u64);
         writer.write(&format::header(node))?;
-        Ok(Self { path: path.to_owned(), unfinished, writer, node, bytes: HEADER_BYTES as u64 })
+        Ok(Self { path: path.to_owned(), unfinished, writer, node })
     }
 
     /// The end of the frames so far.
@@ -53,9 +52,7 @@ impl Export {
     /// # Errors
     /// [`FileError::NotNext`], or it cannot be written.
     pub fn append(&mut self, frame: &[u8]) -> Result<(), FileError> {
-        self.writer.append(frame)?;
-        self.bytes += (format::LENGTH_BYTES + frame.len()) as u64;
-        Ok(())
+        self.writer.append(frame)
     }
 
     /// What was written so far, to be read back.
@@ -63,8 +60,7 @@ impl Export {
     /// # Errors
     /// It cannot be written.
     pub fn written(&mut self) -> Result<LogFile, FileError> {
-        self.writer.sync()?;
-        Ok(LogFile::new(self.unfinished.path(), self.node, End::FramesAt(self.bytes)))
+        self.writer.written()
     }
 
     /// Writes the trailer and gives the file its name.

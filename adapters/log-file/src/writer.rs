@@ -7,6 +7,8 @@ use quittance_core::ids::NodeId;
 
 use crate::entries::check_node;
 use crate::error::{FileError, failed};
+use crate::format::LENGTH_BYTES;
+use crate::reader::{End, LogFile};
 
 /// Appends frames to a file that has its header.
 #[derive(Debug)]
@@ -15,12 +17,14 @@ pub(crate) struct Writer {
     output: BufWriter<File>,
     node: NodeId,
     tip: Tip,
+    /// Where its frames end in the file.
+    frames_end: u64,
 }
 
 impl Writer {
-    /// A writer at the end of `file`, where the frames end at `tip`.
-    pub(crate) fn new(path: &Path, file: File, node: NodeId, tip: Tip) -> Self {
-        Self { path: path.to_owned(), output: BufWriter::new(file), node, tip }
+    /// A writer at the end of `file`, where the frames end with `tip` at the byte `frames_end`.
+    pub(crate) fn new(path: &Path, file: File, node: NodeId, tip: Tip, frames_end: u64) -> Self {
+        Self { path: path.to_owned(), output: BufWriter::new(file), node, tip, frames_end }
     }
 
     pub(crate) fn tip(&self) -> Tip {
@@ -39,7 +43,14 @@ impl Writer {
         self.write(&length.to_le_bytes())?;
         self.write(bytes)?;
         self.tip = tip;
+        self.frames_end += (LENGTH_BYTES + bytes.len()) as u64;
         Ok(())
+    }
+
+    /// What was written so far, durable and to be read back.
+    pub(crate) fn written(&mut self) -> Result<LogFile, FileError> {
+        self.sync()?;
+        Ok(LogFile::new(&self.path, self.node, End::FramesAt(self.frames_end)))
     }
 
     /// Appends what is no frame.

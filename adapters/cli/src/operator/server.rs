@@ -142,15 +142,15 @@ impl Asked {
         let durable = self.handle.durable();
         let head = [&[GRANTED][..], &self.handle.node().0, &durable.0.to_le_bytes()].concat();
         asker.write(&head).await?;
-        let mut frames = self.reader.frames(from);
+        let mut log = Durable { frames: self.reader.frames(from), upto: durable, sound: Position::START };
         loop {
             // The store may have to go to the disk.
             let read = tokio::task::spawn_blocking(move || {
-                let batch = batch(&mut frames, durable);
-                (frames, batch)
+                let batch = log.batch();
+                (log, batch)
             });
             let batch;
-            (frames, batch) = read.await.map_err(io::Error::other)?;
+            (log, batch) = read.await.map_err(io::Error::other)?;
             let Batch { bytes, then } = batch;
             asker.write(&bytes).await?;
             match then {
@@ -177,32 +177,41 @@ enum Then {
     Failed(LogError),
 }
 
-/// The next frames that end at or before `durable`, as they are sent.
-fn batch(frames: &mut FrameBytes, durable: Position) -> Batch {
-    let mut bytes = Vec::with_capacity(AHEAD_BYTES + AHEAD_BYTES / 4);
-    let then = loop {
-        if bytes.len() >= AHEAD_BYTES {
-            break Then::More;
-        }
-        match frames.next().map(sendable) {
-            // The reader sees frames that are written and not durable yet.
-            Some(Ok((last, _))) if last > durable => break Then::End,
-            Some(Ok((_, frame))) => {
-                bytes.extend_from_slice(&u32::try_from(frame.len()).unwrap_or(FAILED).to_le_bytes());
-                bytes.extend_from_slice(&frame);
-            }
-            Some(Err(error)) => break Then::Failed(error),
-            None => break Then::End,
-        }
-    };
-    Batch { bytes, then }
+/// What may be sent of a log: the reader behind it sees frames that are written and not durable yet.
+struct Durable {
+    frames: FrameBytes,
+    upto: Position,
+    /// The last position of the last whole frame, once there was one.
+    sound: Position,
 }
 
-/// A frame that is whole, and its last position.
-fn sendable(frame: Result<Vec<u8>, LogError>) -> Result<(Position, Vec<u8>), LogError> {
-    let bytes = frame?;
-    let decoded = decode(&bytes).map_err(|error| LogError::damaged(Position::START, &error))?;
-    Ok((decoded.records.last().map(|last| last.position).unwrap_or_default(), bytes))
+impl Durable {
+    /// The next frames, as they are sent.
+    fn batch(&mut self) -> Batch {
+        let mut bytes = Vec::with_capacity(AHEAD_BYTES + AHEAD_BYTES / 4);
+        let then = loop {
+            if bytes.len() >= AHEAD_BYTES {
+                break Then::More;
+            }
+            match self.next() {
+                Ok(Some(frame)) => {
+                    bytes.extend_from_slice(&u32::try_from(frame.len()).unwrap_or(FAILED).to_le_bytes());
+                    bytes.extend_from_slice(&frame);
+                }
+                Ok(None) => break Then::End,
+                Err(error) => break Then::Failed(error),
+            }
+        };
+        Batch { bytes, then }
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, LogError> {
+        let Some(bytes) = self.frames.next().transpose()? else { return Ok(None) };
+        let frame = decode(&bytes).map_err(|error| LogError::damaged(self.sound, &error))?;
+        let last = frame.records.last().map_or(self.sound, |last| last.position);
+        self.sound = last;
+        Ok((last <= self.upto).then_some(bytes))
+    }
 }
 
 struct Asker(UnixStream);
@@ -246,7 +255,9 @@ mod tests {
         for (from, durable, sent) in
             [(1, 6, 0..3), (1, 4, 0..2), (1, 3, 0..1), (4, 4, 1..2), (5, 4, 2..2), (1, 0, 0..0)]
         {
-            let Batch { bytes, then } = batch(&mut log.reader().frames(Position(from)), Position(durable));
+            let frames = log.reader().frames(Position(from));
+            let mut log = Durable { frames, upto: Position(durable), sound: Position::START };
+            let Batch { bytes, then } = log.batch();
             let expected: Vec<u8> = stored[sent]
                 .iter()
                 .flat_map(|frame| [&u32::try_from(frame.len()).unwrap().to_le_bytes()[..], frame].concat())
