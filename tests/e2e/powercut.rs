@@ -1,4 +1,5 @@
-//! The power is cut under the log, and under a whole node that deals: what was acknowledged is on the disk.
+//! The power is cut under the log, under a backup of one, and under a whole node that deals: what was acknowledged is on
+//! the disk.
 //!
 //! Each disk is cut twice. Needs root, loop devices, mkfs.ext4 and python3; without them it says that it was skipped. How many trials is
 //! `QUITTANCE_POWERCUT_TRIALS`.
@@ -18,11 +19,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
-    let trials = [("the whole node", Some(node.to_owned()), "1.2"), ("the log alone", log_example(), "0.8")];
+    let trials = [
+        ("the whole node", Some(node.to_owned()), "1.2"),
+        ("the log alone", example("quittance-log-sled", "powercut"), "0.8"),
+        ("a backup", example("quittance-log-file", "powercut-file"), "0.8"),
+    ];
     let mut code = ExitCode::SUCCESS;
     for (what, program, longest) in trials {
         let Some(program) = program else {
-            println!("powercut: {what}: the example of the log does not build");
+            println!("powercut: {what}: its example does not build");
             return ExitCode::FAILURE;
         };
         match cut(&program, longest) {
@@ -59,18 +64,10 @@ fn cut(program: &Path, longest: &str) -> Option<i32> {
     }
 }
 
-/// The log's own writer and checker, which cargo builds with the log's tests and not with these.
-fn log_example() -> Option<PathBuf> {
+/// A crate's own writer and checker, which cargo builds with that crate's tests and not with these.
+fn example(package: &str, name: &str) -> Option<PathBuf> {
     let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "quittance-log-sled",
-            "--example",
-            "powercut",
-            "--message-format=json",
-        ])
+        .args(["build", "--quiet", "--package", package, "--example", name, "--message-format=json"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .ok()?;

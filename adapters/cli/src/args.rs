@@ -70,6 +70,28 @@ pub(crate) enum Command {
     /// Read and check the log of a node that is not running.
     #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
+    /// Copy what is new in a node's log, running or not, into a backup.
+    #[command(
+        after_help = "Example:\n  quittance backup /mnt/safe/node --data ./data          once a minute, say\n  quittance backup /mnt/safe/node --data ./data --with-key"
+    )]
+    Backup(BackupArgs),
+    /// Make a node's directory from a backup.
+    #[command(
+        after_help = "Example:\n  quittance restore /mnt/safe/node --data ./data --key node.key\n\nNever run two nodes with one key: they would write two histories, of which one is lost."
+    )]
+    Restore(RestoreArgs),
+    /// Write a node's log, running or not, to one portable file.
+    #[command(after_help = "Example:\n  quittance export log.quittance --data ./data")]
+    Export {
+        /// The file; must not exist.
+        file: PathBuf,
+        /// The node's directory.
+        #[arg(long, env = "QUITTANCE_DATA")]
+        data: PathBuf,
+    },
+    /// Make a node's directory from a file that `export` wrote.
+    #[command(after_help = "Example:\n  quittance import log.quittance --data ./copy")]
+    Import(ImportArgs),
     /// Look at accounts and fill them.
     #[command(
         subcommand,
@@ -233,6 +255,45 @@ pub(crate) enum LogCommand {
         #[arg(long)]
         skip_signatures: bool,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackupArgs {
+    /// The backup's directory: missing, empty, or an earlier backup of the same node, which is continued.
+    pub(crate) dir: PathBuf,
+    /// The node's directory.
+    #[arg(long, env = "QUITTANCE_DATA")]
+    pub(crate) data: PathBuf,
+    /// Copy the node's secret key into the backup too. Whoever reads it there can act as the node.
+    #[arg(long)]
+    pub(crate) with_key: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// The backup's directory.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) into: IntoArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// The file.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) into: IntoArgs,
+}
+
+/// Where a node's directory is made.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IntoArgs {
+    /// The new node's directory; must be missing or empty.
+    #[arg(long, env = "QUITTANCE_DATA")]
+    pub(crate) data: PathBuf,
+    /// The node's key file. Without it, and without one in the backup, the log can be read but no node can run on it.
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use quittance_core::digest::Digest;
 use quittance_core::event::{Event, EventKind, Record};
+use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
+use quittance_core::state::State;
 use quittance_core::{invariant, verify};
 use quittance_http_api::document;
 use quittance_log_sled::SledLog;
-use quittance_runtime::log::EventLog;
+use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{ReplayError, replay};
 
 use crate::error::{CliError, Kind};
@@ -36,36 +39,54 @@ pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(
 
 /// Opens a log to read it.
 pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
-    // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
-    if !data.join("log").exists() && !data.join(KEY_FILE).exists() {
-        return Err(CliError::misuse(format!("{}: there is no log here", data.display()))
-            .hint("the directory that was given to quittance serve --data"));
-    }
+    must_be_in(data)?;
     Ok(SledLog::open(data, None)?)
+}
+
+/// Refuses a directory where no node has ever been.
+pub(crate) fn must_be_in(data: &Path) -> Result<(), CliError> {
+    // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
+    if data.join("log").exists() || data.join(KEY_FILE).exists() {
+        return Ok(());
+    }
+    Err(CliError::misuse(format!("{}: there is no log here", data.display()))
+        .hint("the directory that was given to quittance serve --data"))
 }
 
 /// What a log that verifies amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
-    frames: u64,
-    records: u64,
-    last_position: u64,
+    pub(crate) frames: u64,
+    pub(crate) records: u64,
+    pub(crate) tip: Tip,
     signatures: u64,
-    chain: String,
-    digest: String,
+    pub(crate) digest: Digest,
 }
 
-/// Checks a whole log: every frame, link and record, every signature if asked, and what must hold of the state it folds to.
+/// Checks the log of a node that is not running, its signatures if asked.
 ///
 /// # Errors
 /// The first thing that does not hold.
 pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliError> {
-    let log = open(data)?;
+    check(&*open(data)?.reader(), signatures, |_, _| Ok(()))
+}
+
+/// Checks a whole log: every frame, link and record, every signature if asked, and what must hold of the state it folds to.
+/// `watch` sees each record and the state before it.
+///
+/// # Errors
+/// The first thing that does not hold, or what `watch` says.
+pub(crate) fn check(
+    log: &dyn LogReader,
+    signatures: bool,
+    mut watch: impl FnMut(&State, &Record) -> Result<(), CliError>,
+) -> Result<Verified, CliError> {
     let (mut records, mut checked, mut reservations) = (0, 0, Vec::new());
     let mut before = None;
     // The replay itself checks what no single record may break.
     let broken = |violation| CliError::new(Kind::Damaged, violation);
-    let replayed = replay::<CliError>(&*log.reader(), |_, record| {
+    let replayed = replay::<CliError>(log, |state, record| {
+        watch(state, record)?;
         records += 1;
         invariant::follows(before.as_ref(), record).map_err(broken)?;
         before = Some(record.clone());
@@ -88,10 +109,9 @@ pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliErr
     Ok(Verified {
         frames: replayed.frames,
         records,
-        last_position: replayed.tip.position.0,
+        tip: replayed.tip,
         signatures: checked,
-        chain: HEXLOWER.encode(&replayed.tip.hash.0),
-        digest: replayed.state.digest().to_string(),
+        digest: replayed.state.digest(),
     })
 }
 
@@ -113,23 +133,32 @@ fn ends_a_reservation(event: &Event) -> bool {
 
 impl Verified {
     pub(crate) fn json(&self) -> serde_json::Value {
-        let Self { frames, records, last_position, signatures, chain, digest } = self;
+        let mut json = self.summary();
+        json["signatures"] = self.signatures.into();
+        json
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let Self { frames, records, signatures, .. } = self;
+        format!("ok: {records} records in {frames} frames, {signatures} signatures\n{}", self.sums())
+    }
+
+    /// The same without a word on signatures, which were not asked for.
+    pub(crate) fn summary(&self) -> serde_json::Value {
+        let Self { frames, records, tip, digest, .. } = self;
         serde_json::json!({
             "ok": true,
             "frames": frames,
             "records": records,
-            "last_position": last_position,
-            "signatures": signatures,
-            "chain": chain,
-            "digest": digest,
+            "last_position": tip.position.0,
+            "chain": HEXLOWER.encode(&tip.hash.0),
+            "digest": digest.to_string(),
         })
     }
 
-    pub(crate) fn text(&self) -> String {
-        let Self { frames, records, signatures, chain, digest, .. } = self;
-        format!(
-            "ok: {records} records in {frames} frames, {signatures} signatures\n  chain  {chain}\n  digest {digest}"
-        )
+    /// What to compare with another log by.
+    pub(crate) fn sums(&self) -> String {
+        format!("  chain  {}\n  digest {}", HEXLOWER.encode(&self.tip.hash.0), self.digest)
     }
 }
 

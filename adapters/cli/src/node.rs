@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
@@ -14,6 +14,7 @@ use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::SledLog;
 use quittance_rail_ledger::LedgerRail;
+use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -24,7 +25,9 @@ use crate::config::PolicyFile;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
-use crate::progress::Replaying;
+#[cfg(unix)]
+use crate::operator::Operator;
+use crate::progress::Progress;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -79,6 +82,8 @@ pub(crate) struct Node {
     address: SocketAddr,
     shutdown: CancellationToken,
     sockets: TaskTracker,
+    #[cfg(unix)]
+    operator: Option<Operator>,
 }
 
 impl Node {
@@ -96,7 +101,7 @@ impl Node {
         let address = listener.local_addr().map_err(CliError::failed)?;
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
-        let Opened { engine, rail, table } = opened?;
+        let Opened { engine, rail, table, reader } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -116,7 +121,18 @@ impl Node {
         let server = tokio::spawn(
             axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
         );
-        Ok(Self { engine, rail, server, address, shutdown, sockets })
+        #[cfg(unix)]
+        let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
+        Ok(Self {
+            engine,
+            rail,
+            server,
+            address,
+            shutdown,
+            sockets,
+            #[cfg(unix)]
+            operator,
+        })
     }
 
     /// Where it listens, as a URL.
@@ -158,6 +174,10 @@ impl Node {
             tracing::warn!("connections are still open after {GRACE:?}; going on without them");
             self.server.abort();
         }
+        #[cfg(unix)]
+        if let Some(operator) = self.operator.take() {
+            operator.close().await;
+        }
         let (engine, rail) = (self.engine, self.rail);
         let stopped = tokio::task::spawn_blocking(move || {
             let tip = engine.shutdown();
@@ -175,6 +195,24 @@ struct Opened {
     engine: Engine,
     rail: LedgerRail,
     table: Arc<dyn quittance_runtime::table::Table>,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only the operator's channel reads behind the engine"))]
+    reader: Arc<dyn LogReader>,
+}
+
+/// The operator's channel. A node that cannot open it serves all the same: payments do not wait for backups.
+#[cfg(unix)]
+fn operator(
+    data: &Path,
+    engine: Handle,
+    reader: Arc<dyn LogReader>,
+    shutdown: CancellationToken,
+) -> Option<Operator> {
+    let opened = Operator::open(data, engine, reader, shutdown);
+    let warn = |error| {
+        let path = crate::operator::path(data);
+        tracing::warn!("{}: {error}; this node cannot be backed up while it runs", path.display());
+    };
+    opened.map_err(warn).ok()
 }
 
 fn open(options: &NodeOptions) -> Result<Opened, CliError> {
@@ -184,17 +222,19 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
-    let bar = Replaying::default();
+    let bar = Mutex::new(Progress::new("replaying", true));
+    let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {
+        bar.lock().unwrap_or_else(PoisonError::into_inner).at(position, Some(end));
+    }));
     let mut setup = Options {
         table: Some(Arc::new(log.table("state"))),
         rebuild: options.rebuild,
-        progress: Some(bar.progress()),
+        progress: Some(replaying),
         ..Options::new(node)
     };
     options.policy.apply(&mut setup.policy)?;
-    let engine = Engine::start(Box::new(log), setup);
-    bar.finish();
-    let engine = engine.map_err(start_error)?;
+    let reader = log.reader();
+    let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
     let handle = engine.handle();
     let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
     let (mut policy, made) =
@@ -208,7 +248,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
     let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
-    Ok(Opened { engine, rail, table })
+    Ok(Opened { engine, rail, table, reader })
 }
 
 /// With or without `--dev`, as far as a log tells. The two do not mix: one deposit by a stranger, and nothing in the log is

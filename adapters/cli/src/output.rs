@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::progress::Progress;
 
 /// Where a command's results go.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,11 @@ impl Output {
         if !self.json {
             Self::line(text);
         }
+    }
+
+    /// How far something has come, for people only.
+    pub(crate) fn progress(&self, what: &'static str) -> Progress {
+        Progress::new(what, !self.json)
     }
 
     pub(crate) fn error(&self, error: &CliError) {

@@ -1,43 +1,70 @@
-//! How far something long has come, on the terminal.
+//! How far something long has come, on standard error: a bar on a terminal, a line now and then elsewhere.
 
-use std::sync::{Arc, OnceLock};
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quittance_runtime::Progress;
-use quittance_runtime::core::ids::Position;
+use quittance_core::ids::Position;
 
-/// What is over before this shows no bar.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// What is over sooner shows nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two lines in a file.
+const LINES: Duration = Duration::from_secs(10);
 
-/// The replay of a log at a start. Draws on standard error, and only on a terminal.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Replaying(Arc<OnceLock<ProgressBar>>);
+/// Work along a log. Dropping it leaves the terminal's line free again.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    what: &'static str,
+    next: Option<Instant>,
+    terminal: bool,
+    bar: Option<ProgressBar>,
+}
 
-impl Replaying {
-    /// What the engine is to tell.
-    pub(crate) fn progress(&self) -> Progress {
-        let (bar, began) = (self.0.clone(), Instant::now());
-        Progress(Arc::new(move |Position(done), Position(of)| {
-            if began.elapsed() > PATIENCE {
-                bar.get_or_init(|| records(of)).set_position(done);
-            }
-        }))
+impl Progress {
+    pub(crate) fn new(what: &'static str, wanted: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let first = if terminal { PATIENCE } else { LINES };
+        Self { what, next: wanted.then(|| Instant::now() + first), terminal, bar: None }
     }
 
-    /// Takes the bar away.
-    pub(crate) fn finish(&self) {
-        if let Some(bar) = self.0.get() {
+    /// It has come to `position`; it ends at `end`, where that is known.
+    pub(crate) fn at(&mut self, position: Position, end: Option<Position>) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(position.0);
+            return;
+        }
+        let now = Instant::now();
+        if self.next.is_none_or(|next| now < next) {
+            return;
+        }
+        if self.terminal {
+            self.bar = Some(bar(self.what, position, end));
+            return;
+        }
+        let end = end.map(|end| format!(" of {end}")).unwrap_or_default();
+        // Nobody may be looking; the work goes on.
+        let _ = writeln!(std::io::stderr().lock(), "{}: position {position}{end}", self.what);
+        self.next = Some(now + LINES);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-fn records(of: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr());
-    let style =
-        ProgressStyle::with_template("replaying {bar:32} {human_pos} of {human_len} records, {eta} left");
-    // A template that does not parse would be a bug here; the bar's own style is as good.
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+fn bar(what: &'static str, position: Position, end: Option<Position>) -> ProgressBar {
+    let form = match end {
+        Some(_) => "{msg} {bar:32} {human_pos} of {human_len} records, {eta} left",
+        None => "{msg} {spinner} {human_pos} records",
+    };
+    let target = ProgressDrawTarget::stderr();
+    let bar = ProgressBar::with_draw_target(end.map(|end| end.0), target).with_position(position.0);
+    bar.set_message(what);
+    // A form that does not parse would be a bug here; the bar's own is as good.
+    bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

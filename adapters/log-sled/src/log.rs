@@ -128,6 +128,8 @@ impl SledLog {
                 return Err(LogError::Store { path: dir.display().to_string(), why });
             }
         };
+        // A node that was killed may have written what is not durable yet, and only what is durable counts.
+        files::sync_tree_read_only(&path)?;
         let copy = TempDir::with_prefix("quittance-").map_err(failed(&std::env::temp_dir()))?;
         copy_files(&path, copy.path())?;
         drop(lock);
