@@ -12,7 +12,7 @@ use quittance_core::currency::{Currency, Rate};
 use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
-use quittance_log_sled::SledLog;
+use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::{Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
@@ -41,6 +41,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rates: Vec<(Currency, Rate)>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
+    /// Bytes of the disk to leave free.
+    pub(crate) disk_reserve: u64,
 }
 
 impl NodeOptions {
@@ -48,7 +50,8 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
-        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy }
+        let disk_reserve = Reserve::DEFAULT_BYTES;
+        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy, disk_reserve }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -180,12 +183,13 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         .map_err(|error| CliError::misuse(format!("cannot make the data directory {error}")))?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
+    log.reserve().set(options.disk_reserve);
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
     let mut setup = Options::new(node);
     options.policy.apply(&mut setup.policy)?;
     let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
     let handle = engine.handle();
-    let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
+    let ask = |request| handle.execute_blocking(request).map_err(start_refused);
     let (mut policy, made) =
         handle.query_blocking(|state| (state.policy().clone(), Made::of(state))).map_err(CliError::failed)?;
     made.suits(options)?;
@@ -253,6 +257,18 @@ fn node_key(data: &Path) -> Result<SigningKey, CliError> {
     Ok(key)
 }
 
+/// Why a start's own records were not written.
+fn start_refused(error: quittance_runtime::Error) -> CliError {
+    let full = matches!(error, quittance_runtime::Error::Full(_));
+    let failed = CliError::failed(error);
+    if full {
+        failed
+            .hint("make room on that disk, or leave less of it free with --disk-reserve-mb; then start again")
+    } else {
+        failed
+    }
+}
+
 fn start_error(error: StartError) -> CliError {
     use quittance_runtime::ReplayError;
     match error {
@@ -265,7 +281,8 @@ fn start_error(error: StartError) -> CliError {
         StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
             CliError::misuse(error)
         }
-        StartError::Initialize(_) | StartError::Thread(_) => CliError::failed(error),
+        StartError::Initialize(refused) => start_refused(refused),
+        StartError::Thread(_) => CliError::failed(error),
     }
 }
 

@@ -13,15 +13,20 @@
 //! does not know, tells a log that lost its end, or all of it, from a new one. `tests/powercut` in the repository cuts the
 //! power under it and looks.
 //!
+//! A full disk is met before it is full: below a [`Reserve`] of free space the log takes no more writes, loses nothing, and
+//! goes on when there is room again.
+//!
 //! [sled]: https://docs.rs/sled/0.34.7
 
 mod files;
 mod log;
 mod reader;
+mod reserve;
 mod store;
 mod table;
 mod tip;
 
 pub use files::create_dir;
 pub use log::SledLog;
+pub use reserve::Reserve;
 pub use table::SledTable;

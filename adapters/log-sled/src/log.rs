@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use quittance_core::event::Event;
 use quittance_core::frame::{EncodedFrame, Frame, MAX_FRAME_BYTES, Tip, decode};
 use quittance_core::ids::{NodeId, Position};
-use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, check_follow};
+use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, Room, check_follow};
 use tempfile::TempDir;
 
 use crate::files::{self, failed};
 use crate::reader::SledReader;
+use crate::reserve::Reserve;
 use crate::store::Store;
 use crate::table::SledTable;
 use crate::tip::{self, StoredTip};
@@ -38,6 +39,7 @@ pub struct SledLog {
     saved_at: Instant,
     frames_since: usize,
     access: Access,
+    reserve: Reserve,
     /// Why no more appends are taken.
     failed: Option<String>,
 }
@@ -84,7 +86,13 @@ impl SledLog {
     /// A table of secondary data in the same store; the same name gives the same table.
     #[must_use]
     pub fn table(&self, name: &str) -> SledTable {
-        SledTable::new(Arc::clone(&self.store), name)
+        SledTable::new(Arc::clone(&self.store), self.reserve.clone(), name)
+    }
+
+    /// The disk space that the log leaves free: [`Reserve::DEFAULT_BYTES`] unless it is set to something else.
+    #[must_use]
+    pub fn reserve(&self) -> Reserve {
+        self.reserve.clone()
     }
 
     fn open_to_append(dir: &Path, node: NodeId) -> Result<Self, LogError> {
@@ -145,6 +153,7 @@ impl SledLog {
             saved_at: Instant::now(),
             frames_since: 0,
             access,
+            reserve: Reserve::new(dir),
             failed: None,
         }
     }
@@ -161,6 +170,8 @@ impl SledLog {
                 large.bytes.len()
             )));
         }
+        let bytes = frames.iter().map(|frame| frame.bytes.len() as u64).sum();
+        self.reserve.check_append(bytes)?;
         self.store.append(frames)?;
         self.tip = tip;
         self.frames_since += frames.len();
@@ -202,7 +213,7 @@ impl EventLog for SledLog {
         }
         let result = self.try_append(frames);
         if let Err(error) = &result
-            && !matches!(error, AppendError::NotNext { .. })
+            && !matches!(error, AppendError::NotNext { .. } | AppendError::Full(_))
         {
             self.failed = Some(error.to_string());
         }
@@ -211,6 +222,10 @@ impl EventLog for SledLog {
 
     fn reader(&self) -> Arc<dyn LogReader> {
         Arc::new(SledReader(Arc::clone(&self.store)))
+    }
+
+    fn room(&self) -> Arc<dyn Room> {
+        Arc::new(self.reserve.clone())
     }
 
     fn close(mut self: Box<Self>) -> Result<(), LogError> {

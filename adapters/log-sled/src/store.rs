@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fs::{self, File};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,8 +56,6 @@ struct Open {
 /// Why sled did not do as asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// No room.
-    Full(String),
     /// Bytes are not the ones that were written.
     Damaged(String),
     /// Anything else.
@@ -196,25 +193,23 @@ impl Failure {
     fn into_log_error(self, path: &Path, after: Position) -> LogError {
         match self {
             Self::Damaged(why) => LogError::Damaged { after, why },
-            Self::Full(why) | Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
+            Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
         }
     }
 }
 
 impl From<Failure> for AppendError {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full(why) => Self::Full(why),
-            Failure::Damaged(why) | Failure::Other(why) => Self::Unknown(why),
-        }
+        // Also for a full disk: sled met it inside a write, and what it has written of that nobody knows.
+        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
+        Self::Unknown(why)
     }
 }
 
 impl From<Failure> for TableError {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full(why) | Failure::Damaged(why) | Failure::Other(why) => Self::Store(why),
-        }
+        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
+        Self::Store(why)
     }
 }
 
@@ -233,11 +228,6 @@ fn entry(pair: sled::Result<(sled::IVec, sled::IVec)>) -> sled::Result<(Position
 fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error)))
-            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-        {
-            Err(Failure::Full(error.to_string()))
-        }
         Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Failure::Damaged(error.to_string())),
         Ok(Err(error)) => Err(Failure::Other(error.to_string())),
         Err(panic) => Err(Failure::Damaged(format!("the store gave up: {}", message(panic.as_ref())))),

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, SystemClock};
 use crate::committer::Committer;
 use crate::error::{ShutdownError, StartError};
+use crate::gate::Gate;
 use crate::handle::{Handle, Shared};
 use crate::log::{EventLog, LogError};
 use crate::recent::Recent;
@@ -87,6 +88,7 @@ impl Engine {
             node: options.node,
             clock: options.clock.clone(),
             reader,
+            gate: Gate::new(log.room()),
             recent: Arc::new(Recent::default()),
             durable,
             alive,

@@ -16,6 +16,7 @@ mod clock;
 mod committer;
 mod engine;
 mod error;
+mod gate;
 mod handle;
 mod recent;
 mod replay;

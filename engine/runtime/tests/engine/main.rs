@@ -3,6 +3,7 @@
 
 mod durability;
 mod failures;
+mod full;
 mod races;
 mod requests;
 mod subscriptions;
