@@ -94,7 +94,7 @@ fn slowly(disk: &Disk) {
             assert!(
                 log.contains("MiB free") && log.contains("\"hint\":\"make room"),
                 "a start on a full disk says:\n{log}"
-            )
+            );
         }
     }
     disk.make_room().expect("the ballast goes");

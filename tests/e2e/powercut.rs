@@ -4,8 +4,10 @@
 //! `QUITTANCE_POWERCUT_TRIALS`.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
+
+use quittance_tests::examples;
 
 /// What `tests/powercut/powercut` ends with where it cannot cut anything.
 const SKIPPED: i32 = 77;
@@ -18,7 +20,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
-    let trials = [("the whole node", Some(node.to_owned()), "1.2"), ("the log alone", log_example(), "0.8")];
+    let trials =
+        [("the whole node", Some(node.to_owned()), "1.2"), ("the log alone", examples::of_the_log(), "0.8")];
     let mut code = ExitCode::SUCCESS;
     for (what, program, longest) in trials {
         let Some(program) = program else {
@@ -57,27 +60,4 @@ fn cut(program: &Path, longest: &str) -> Option<i32> {
             Some(SKIPPED)
         }
     }
-}
-
-/// The log's own writer and checker, which cargo builds with the log's tests and not with these.
-fn log_example() -> Option<PathBuf> {
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "quittance-log-sled",
-            "--example",
-            "powercut",
-            "--message-format=json",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .ok()?;
-    let lines = String::from_utf8_lossy(&built.stdout).into_owned();
-    let artifact = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let example = artifact
-        .filter(|line| line["target"]["kind"][0] == "example")
-        .find_map(|line| line["executable"].as_str().map(PathBuf::from));
-    example.filter(|_| built.status.success())
 }

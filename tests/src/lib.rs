@@ -5,6 +5,8 @@
 
 pub mod disk;
 pub mod driver;
+pub mod examples;
+pub mod faults;
 pub mod http;
 pub mod people;
 pub mod process;
