@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/lock   held by the one process that has the log open
 //! DIR/tip    how far the log was acknowledged, its chain hash and its node; replaced whole
+//! DIR/running  there while the log is open to append, and after a process that did not close it
 //! DIR/log/   sled's directory: the tree of frames, and small tables beside it
 //! ```
 //!
@@ -20,8 +21,10 @@
 
 mod files;
 mod log;
+mod place;
 mod reader;
 mod reserve;
+mod salvage;
 mod store;
 mod table;
 mod tip;

@@ -1,5 +1,4 @@
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +10,10 @@ use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, Room, c
 use tempfile::TempDir;
 
 use crate::files::{self, failed};
+use crate::place;
 use crate::reader::SledReader;
 use crate::reserve::Reserve;
+use crate::salvage::Remains;
 use crate::store::Store;
 use crate::table::SledTable;
 use crate::tip::{self, StoredTip};
@@ -97,7 +98,7 @@ impl SledLog {
 
     fn open_to_append(dir: &Path, node: NodeId) -> Result<Self, LogError> {
         files::create_dir(dir)?;
-        let lock = lock_to_append(dir)?;
+        let lock = place::lock_to_append(dir)?;
         let path = dir.join("log");
         let saved = match StoredTip::load(dir)? {
             Some(saved) if saved.node != node => {
@@ -117,8 +118,10 @@ impl SledLog {
             }
             Store::create(&path)?;
         }
+        let remains = remains(dir, &saved)?;
         let store = Store::open(&path)?;
-        let tip = check_end(&store, &saved)?;
+        let tip = remains.restore(&store, &saved.tip, check_end(&store, &saved)?)?;
+        place::mark_running(dir)?;
         let mut log = Self::new(store, dir, tip, saved, Access::Write { _lock: lock });
         log.save_tip()?;
         Ok(log)
@@ -126,7 +129,7 @@ impl SledLog {
 
     fn open_to_read(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join("log");
-        let lock = lock_to_read(dir)?;
+        let lock = place::lock_to_read(dir)?;
         let saved = match StoredTip::load(dir)? {
             Some(saved) if !files::is_empty(&path)? => saved,
             Some(saved) if saved.tip != Tip::EMPTY => return Err(lost(&saved, Position::START)),
@@ -137,10 +140,11 @@ impl SledLog {
             }
         };
         let copy = TempDir::with_prefix("quittance-").map_err(failed(&std::env::temp_dir()))?;
-        copy_files(&path, copy.path())?;
+        let remains = remains(dir, &saved)?;
+        files::copy_tree(&path, copy.path())?;
         drop(lock);
         let store = Store::open(copy.path())?;
-        let tip = check_end(&store, &saved)?;
+        let tip = remains.restore(&store, &saved.tip, check_end(&store, &saved)?)?;
         Ok(Self::new(store, dir, tip, saved, Access::Read { _copy: copy }))
     }
 
@@ -233,7 +237,8 @@ impl EventLog for SledLog {
             return Ok(());
         }
         self.store.sync().map_err(|failure| self.store.failure(self.tip.position, failure))?;
-        self.save_tip()
+        self.save_tip()?;
+        place::mark_closed(&self.dir)
     }
 }
 
@@ -244,32 +249,14 @@ impl Drop for SledLog {
     }
 }
 
-fn lock_to_append(dir: &Path) -> Result<File, LogError> {
-    let path = dir.join("lock");
-    let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let lock = options.map_err(failed(&path))?;
-    locked(dir, lock.try_lock())?;
-    Ok(lock)
-}
-
-/// A copy on a medium that cannot be written may have no lock file, and nobody to lock out.
-fn lock_to_read(dir: &Path) -> Result<Option<File>, LogError> {
-    let path = dir.join("lock");
-    match File::open(&path) {
-        Ok(lock) => {
-            locked(dir, lock.try_lock_shared())?;
-            Ok(Some(lock))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(&path)(error)),
+/// What a process left that did not close the log; nothing of one that did.
+fn remains(dir: &Path, saved: &StoredTip) -> Result<Remains, LogError> {
+    let db = dir.join("log/db");
+    // Without the file the log is lost, which is found out by looking for its end.
+    if !place::was_running(dir) || !db.exists() {
+        return Ok(Remains::default());
     }
-}
-
-fn locked(dir: &Path, result: Result<(), TryLockError>) -> Result<(), LogError> {
-    result.map_err(|error| match error {
-        TryLockError::WouldBlock => LogError::InUse { path: dir.display().to_string() },
-        TryLockError::Error(error) => failed(&dir.join("lock"))(error),
-    })
+    Remains::find(&db, &saved.tip)
 }
 
 fn missing_tip(dir: &Path) -> LogError {
@@ -280,20 +267,6 @@ fn missing_tip(dir: &Path) -> LogError {
 
 fn lost(saved: &StoredTip, found: Position) -> LogError {
     LogError::Lost { acknowledged: saved.tip.position, hash: saved.tip.hash, found }
-}
-
-fn copy_files(from: &Path, to: &Path) -> Result<(), LogError> {
-    for entry in fs::read_dir(from).map_err(failed(from))? {
-        let entry = entry.map_err(failed(from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            fs::create_dir(&target).map_err(failed(&target))?;
-            copy_files(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).map_err(failed(&source))?;
-        }
-    }
-    Ok(())
 }
 
 /// The end of the log, which must reach the tip file and be sound from there.
