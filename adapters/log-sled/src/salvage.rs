@@ -6,16 +6,19 @@
 //!
 //! * frames that follow the tip file's and each other up to the end: the log must reach as far, and what sled dropped of them
 //!   is appended once more;
-//! * frames behind a gap, more of them than one sync covers: a sync stood between, so the gap is rot, not a torn end. The log
-//!   is refused, and nothing in it is touched;
-//! * fewer than that, or half a frame: a torn end, which is cut and reported. (Rot in the very last sync looks the same.)
+//! * frames behind a gap, and a sync between the two: the gap is rot, not a torn end. The log is refused, and nothing in it
+//!   is touched. One sync covers up to [`WRITES_PER_SYNC`] frames, and of these all but the last are filled up: behind a frame
+//!   that is not, or behind so many, there was a sync;
+//! * no sync between, or half a frame: a torn end, which is cut and reported. (Rot in the very last sync looks the same.)
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use quittance_core::frame::{self, EncodedFrame, MAGIC, MAX_FRAME_BYTES, Tip};
+use quittance_core::frame::{
+    self, EncodedFrame, FrameHeader, MAGIC, MAX_FRAME_BYTES, MAX_FRAME_RECORDS, Tip,
+};
 use quittance_core::ids::{ChainHash, Position};
 use quittance_runtime::log::LogError;
 
@@ -34,7 +37,7 @@ const MAX_AHEAD: u64 = 1 << 24;
 pub(crate) struct Remains {
     /// Frames that follow the tip file's and each other.
     chain: Vec<EncodedFrame>,
-    /// The first position, epoch and, as far as it is known, last position of every frame that does not, whole or not.
+    /// The first position, epoch and last position of every frame that does not, whole or not.
     others: Vec<(Position, u64, Position)>,
 }
 
@@ -55,8 +58,7 @@ impl Remains {
         let behind = found.whole.values().flatten();
         let behind: Vec<_> =
             behind.filter(|frame| frame.first > end.position && frame.epoch >= end.epoch).collect();
-        let linked = longest_chain(&behind);
-        if linked > WRITES_PER_SYNC {
+        if found.synced_behind_a_gap(&behind, &end) {
             let last = behind.iter().map(|frame| frame.last).max().unwrap_or_default();
             let why = format!(
                 "the frames up to position {last} were durable, and what they follow has changed on the disk"
@@ -64,7 +66,8 @@ impl Remains {
             return Err(LogError::Damaged { after: end.position, why });
         }
         let whole = behind.iter().map(|frame| (frame.first, frame.epoch, frame.last));
-        let others = whole.chain(found.broken).collect();
+        let broken = found.broken.iter().map(|(header, _)| (header.first, header.epoch, last(header)));
+        let others = whole.chain(broken).collect();
         Ok(Self { chain, others })
     }
 
@@ -106,7 +109,8 @@ impl Remains {
 struct Found {
     /// By the hash that they link to. Several follow the same frame when a process ended and the next one began there.
     whole: BTreeMap<ChainHash, Vec<EncodedFrame>>,
-    broken: Vec<(Position, u64, Position)>,
+    /// Frames that are not whole, and how long they are if that can be told.
+    broken: Vec<(FrameHeader, Option<usize>)>,
     kept_bytes: usize,
 }
 
@@ -137,10 +141,11 @@ impl Found {
         let Some(header) = frame::header(bytes) else { return Ok(1) };
         let ahead = header.first.0.saturating_sub(tip.position.0);
         let wanted = (1..=MAX_AHEAD).contains(&ahead) && header.epoch >= tip.epoch;
-        let last = Position(header.first.0.saturating_add(u64::from(header.count) - 1));
-        let Ok((frame, length)) = frame::decode_first(bytes) else {
+        let length = frame::extent(bytes);
+        let whole = length.and_then(|length| bytes.get(..length)).and_then(|bytes| frame::decode(bytes).ok());
+        let (Some(frame), Some(length)) = (whole, length) else {
             if wanted {
-                self.broken.push((header.first, header.epoch, last));
+                self.broken.push((header, length));
             }
             return Ok(1);
         };
@@ -152,10 +157,41 @@ impl Found {
                 let why = "more was appended since the tip file was replaced than can be checked".to_owned();
                 return Err(LogError::Damaged { after: tip.position, why });
             }
-            let (first, epoch, previous, hash) = (header.first, frame.epoch, frame.previous, frame.hash);
-            others.push(EncodedFrame { first, last, epoch, previous, hash, bytes });
+            let (first, last, epoch) = (header.first, last(&header), header.epoch);
+            others.push(EncodedFrame {
+                first,
+                last,
+                epoch,
+                previous: frame.previous,
+                hash: frame.hash,
+                bytes,
+            });
         }
         Ok(length)
+    }
+
+    /// Whether, of the whole frames `behind` a gap at `end`, any was written after a sync of what is missing.
+    fn synced_behind_a_gap(&self, behind: &[&EncodedFrame], end: &Tip) -> bool {
+        let follows_synced = |frame: &EncodedFrame| {
+            self.broken.iter().any(|(header, length)| {
+                let missing = header.previous == end.hash && header.first == end.position.next();
+                let small = length.is_some_and(|bytes| is_last_of_its_append(u64::from(header.count), bytes));
+                missing && small && frame.first == last(header).next() && frame.epoch >= header.epoch
+            })
+        };
+        let mut in_order = behind.to_vec();
+        in_order.sort_by_key(|frame| frame.first);
+        // By a frame's hash: how many follow each other up to it, and whether a sync stood behind it.
+        let mut chains = BTreeMap::<ChainHash, (usize, bool)>::new();
+        for frame in in_order {
+            let (before, synced) = chains.get(&frame.previous).copied().unwrap_or_default();
+            if synced || before >= WRITES_PER_SYNC || follows_synced(frame) {
+                return true;
+            }
+            let records = frame.last.0 - frame.first.0 + 1;
+            chains.insert(frame.hash, (before + 1, is_last_of_its_append(records, frame.bytes.len())));
+        }
+        false
     }
 
     /// The frame that follows: the one of the newest writer.
@@ -167,16 +203,13 @@ impl Found {
     }
 }
 
-/// How many of these follow each other at most.
-fn longest_chain(frames: &[&EncodedFrame]) -> usize {
-    let mut lengths = BTreeMap::<ChainHash, usize>::new();
-    let mut in_order = frames.to_vec();
-    in_order.sort_by_key(|frame| frame.first);
-    for frame in in_order {
-        let length = lengths.get(&frame.previous).copied().unwrap_or_default() + 1;
-        lengths.insert(frame.hash, length);
-    }
-    lengths.into_values().max().unwrap_or_default()
+fn last(header: &FrameHeader) -> Position {
+    Position(header.first.0.saturating_add(u64::from(header.count) - 1))
+}
+
+/// Whether the frames of one append end here: those before the last are filled up with commits, none of which is so large.
+fn is_last_of_its_append(records: u64, bytes: usize) -> bool {
+    records <= MAX_FRAME_RECORDS as u64 / 2 && bytes <= MAX_FRAME_BYTES / 2
 }
 
 fn find_magic(bytes: &[u8], mut from: usize) -> Option<usize> {

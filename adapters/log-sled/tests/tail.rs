@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use quittance_core::frame::Tip;
+use quittance_core::frame::{Tip, decode};
 use quittance_core::ids::{NodeId, Position};
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::contract::sample_frames;
@@ -92,7 +92,8 @@ impl io::Write for Said {
     }
 }
 
-/// A frame's beginning, its middle, and sled's own bytes in front of it.
+/// A frame's link to the one before, its records, and sled's own bytes in front of it.
+const IN_THE_HEADER: isize = 30;
 const IN_THE_RECORDS: isize = 70;
 const IN_FRONT: isize = -6;
 
@@ -108,8 +109,14 @@ fn a_log_that_was_not_closed_opens_whole_and_without_a_word() {
 
 #[test]
 fn a_torn_end_is_cut_and_the_operator_hears_where() {
-    let crashed = crashed(&[1, 3, 1, 5]);
-    let [.., whole, end] = crashed.ends[..] else { panic!("four appends") };
+    for counts in [&[1, 3, 1, 5][..], &[1, 3, 128 * 3 + 5]] {
+        torn(&crashed(counts));
+    }
+}
+
+/// The last append is half written; if it has several frames, the first of them.
+fn torn(crashed: &Crashed) {
+    let [.., whole, end] = crashed.ends[..] else { panic!("some appends") };
     crashed.change(whole.next(), IN_THE_RECORDS);
     for node in [None, Some(NODE)] {
         let (tip, said) = crashed.open(node);
@@ -120,8 +127,9 @@ fn a_torn_end_is_cut_and_the_operator_hears_where() {
     assert_eq!(crashed.open(Some(NODE)).1, "", "a log that was closed has nothing torn");
     write_log(crashed.dir.path(), NODE, &[7]);
     let frames = replay(crashed.dir.path()).unwrap();
-    assert_eq!(frames.len(), crashed.frames.len(), "the log goes on where it was cut");
-    assert!(frames[..frames.len() - 1] == crashed.frames[..frames.len() - 1]);
+    let (more, kept) = frames.split_last().unwrap();
+    assert!(crashed.frames.starts_with(kept), "what was whole is another log");
+    assert_eq!(decode(more).unwrap().records[0].position, whole.next(), "the log goes on where it was cut");
 }
 
 /// sled ends the log at its first message that does not verify, and wipes what is behind: acknowledged or not.
@@ -142,10 +150,23 @@ fn what_sled_loses_of_an_end_that_is_whole_is_put_back() {
 
 #[test]
 fn rot_in_front_of_what_was_synced_is_refused_with_its_position_and_nothing_is_touched() {
-    let crashed = crashed(&[1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    // Behind a large append: 16 full frames, of which two syncs make eight each durable.
+    let cases: [(&[u64], usize, isize); 5] = [
+        (&[1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1], 2, IN_THE_RECORDS),
+        (&[1, 1, 1, 2, 1, 1], 2, IN_THE_HEADER),
+        (&[1, 1, 1, 2, 1], 2, IN_THE_RECORDS),
+        (&[1, 128 * 16], 0, IN_THE_RECORDS),
+        (&[1, 128 * 16], 0, IN_THE_HEADER),
+    ];
+    for (counts, sound, offset) in cases {
+        let crashed = crashed(counts);
+        refused(&crashed, crashed.ends[sound], offset);
+    }
+}
+
+fn refused(crashed: &Crashed, sound: Position, offset: isize) {
     let [.., end] = crashed.ends[..] else { panic!("appends") };
-    let (sound, rotten) = (crashed.ends[2], crashed.ends[2].next());
-    crashed.change(rotten, IN_THE_RECORDS);
+    crashed.change(sound.next(), offset);
     let before = content(crashed.dir.path());
     for node in [None, Some(NODE), Some(NODE)] {
         let (refused, said) = crashed.open(node);

@@ -274,24 +274,6 @@ impl FrameBuilder {
     }
 }
 
-/// The frame that `bytes` begin with, and how many of them are its own: for those who look for frames in a file.
-///
-/// # Errors
-/// The bytes do not begin with a whole frame.
-pub fn decode_first(bytes: &[u8]) -> Result<(Frame, usize), FrameError> {
-    let FrameHeader { count, .. } = header(bytes).ok_or(FrameError::NotAFrame)?;
-    let mut end = HEADER_BYTES;
-    for _ in 0..count {
-        let length = bytes.get(end..).and_then(|rest| rest.first_chunk::<LENGTH_BYTES>());
-        let length = u32::from_le_bytes(*length.ok_or(FrameError::Malformed)?) as usize;
-        end += LENGTH_BYTES + length.min(MAX_FRAME_BYTES);
-    }
-    end += HASH_BYTES;
-    let frame =
-        bytes.get(..end).filter(|frame| frame.len() <= MAX_FRAME_BYTES).ok_or(FrameError::Malformed)?;
-    Ok((decode(frame)?, end))
-}
-
 /// The header that `bytes` begin with, whether or not the frame behind it is whole.
 #[must_use]
 pub fn header(bytes: &[u8]) -> Option<FrameHeader> {
@@ -306,6 +288,19 @@ pub fn header(bytes: &[u8]) -> Option<FrameHeader> {
         previous: ChainHash(part(header, 26)),
     };
     (1..=MAX_FRAME_RECORDS).contains(&(parsed.count as usize)).then_some(parsed)
+}
+
+/// How many bytes the frame takes that `bytes` begin with, as the lengths in it say; `None` if they make no sense, or there are
+/// fewer bytes than that.
+#[must_use]
+pub fn extent(bytes: &[u8]) -> Option<usize> {
+    let mut end = HEADER_BYTES;
+    for _ in 0..header(bytes)?.count {
+        let length = u32::from_le_bytes(*bytes.get(end..)?.first_chunk::<LENGTH_BYTES>()?) as usize;
+        end = end.checked_add(LENGTH_BYTES)?.checked_add(length)?;
+    }
+    end = end.checked_add(HASH_BYTES)?;
+    (end <= bytes.len().min(MAX_FRAME_BYTES)).then_some(end)
 }
 
 /// The frame in `bytes`, wherever it belongs.
