@@ -5,8 +5,10 @@
 //! `QUITTANCE_POWERCUT_TRIALS`.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
+
+use quittance_tests::examples;
 
 /// What `tests/powercut/powercut` ends with where it cannot cut anything.
 const SKIPPED: i32 = 77;
@@ -21,8 +23,8 @@ fn main() -> ExitCode {
     let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
     let trials = [
         ("the whole node", Some(node.to_owned()), "1.2"),
-        ("the log alone", example("quittance-log-sled", "powercut"), "0.8"),
-        ("a backup", example("quittance-log-file", "powercut-file"), "0.8"),
+        ("the log alone", examples::of_the_log(), "0.8"),
+        ("a backup", examples::of_the_files(), "0.8"),
     ];
     let mut code = ExitCode::SUCCESS;
     for (what, program, longest) in trials {
@@ -62,19 +64,4 @@ fn cut(program: &Path, longest: &str) -> Option<i32> {
             Some(SKIPPED)
         }
     }
-}
-
-/// A crate's own writer and checker, which cargo builds with that crate's tests and not with these.
-fn example(package: &str, name: &str) -> Option<PathBuf> {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package, "--example", name, "--message-format=json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .ok()?;
-    let lines = String::from_utf8_lossy(&built.stdout).into_owned();
-    let artifact = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let example = artifact
-        .filter(|line| line["target"]["kind"][0] == "example")
-        .find_map(|line| line["executable"].as_str().map(PathBuf::from));
-    example.filter(|_| built.status.success())
 }

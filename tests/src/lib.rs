@@ -3,7 +3,10 @@
 //!
 //! Everything here panics with what went wrong: a test that cannot set its stage has failed.
 
+pub mod disk;
 pub mod driver;
+pub mod examples;
+pub mod faults;
 pub mod http;
 pub mod people;
 pub mod process;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -170,16 +170,29 @@ impl Server {
     /// It does not say where it listens.
     #[must_use]
     pub fn start(binary: impl AsRef<Path>, data: &Path) -> Self {
-        let binary = binary.as_ref();
+        Self::launch(&mut Command::new(binary.as_ref()), data).unwrap_or_else(|ended| {
+            panic!("the server did not say where it listens, but ended with {}: {}", ended.code, ended.stderr)
+        })
+    }
+
+    /// Starts a node in `data` with `--dev` on a free port, by a command that takes the node's arguments behind its own. What
+    /// it logs goes to a file beside `data`.
+    ///
+    /// # Errors
+    /// It ended, or had to be killed, before it said where it listens.
+    ///
+    /// # Panics
+    /// There is no such program.
+    pub fn launch(command: &mut Command, data: &Path) -> Result<Self, Ran> {
         let complaints = data.with_extension("stderr");
-        let mut child = Command::new(binary)
+        let mut child = command
             .args(["serve", "--dev", "--json", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&complaints).expect("a file for the server's log"))
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdout = child.stdout.take().expect("its stdout is a pipe");
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {
@@ -191,12 +204,14 @@ impl Server {
         });
         let line = heard.recv_timeout(START).unwrap_or_default();
         let Some(url) = serde_json::from_str::<Value>(&line).ok().map(|said| text(&said["listening"])) else {
+            // Its stdout is closed, so it is about to end; or it has had its time.
+            let code = ended_within(&mut child, Duration::from_secs(5)).and_then(|status| status.code());
             let _ = child.kill();
             let _ = child.wait();
-            let log = fs::read_to_string(&complaints).unwrap_or_default();
-            panic!("the server did not say where it listens, but {line:?}; it logged:\n{log}");
+            let stderr = fs::read_to_string(&complaints).unwrap_or_default();
+            return Err(Ran { code: code.unwrap_or(-1), stdout: line, stderr });
         };
-        Self { child, url, complaints }
+        Ok(Self { child, url, complaints })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -239,15 +254,29 @@ impl Server {
             "the server had ended by itself; it logged:\n{}",
             self.log()
         );
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("our own child") {
-                assert!(status.success(), "the server stopped with {status}; it logged:\n{}", self.log());
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the server did not stop; it logged:\n{}", self.log());
+        let Some(status) = ended_within(&mut self.child, PATIENCE) else {
+            panic!("the server did not stop; it logged:\n{}", self.log());
+        };
+        assert!(status.success(), "the server stopped with {status}; it logged:\n{}", self.log());
+    }
+
+    /// Waits this long for it to end by itself. Its exit code; -1 when a signal ended it.
+    ///
+    /// # Panics
+    /// The system does not know the process.
+    #[must_use]
+    pub fn ended_within(&mut self, patience: Duration) -> Option<i32> {
+        Some(ended_within(&mut self.child, patience)?.code().unwrap_or(-1))
+    }
+
+    /// Asks it to stop, whatever comes of it. Nothing happens if it has ended.
+    #[cfg(unix)]
+    pub fn ask_to_stop(&self) {
+        // Only a shell knows how to send that signal without unsafe code.
+        let _ = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .stderr(Stdio::null())
+            .status();
     }
 
     /// Whether the process still runs.
@@ -265,6 +294,19 @@ impl Drop for Server {
         // It may have ended already; both calls only say so.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+fn ended_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait().expect("our own child") {
+            return Some(status);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -290,17 +332,10 @@ pub fn run_within(command: &mut Command, patience: Duration) -> Ran {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", name.display()));
     let (stdout, stderr) = (drained(child.stdout.take()), drained(child.stderr.take()));
-    let deadline = Instant::now() + patience;
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("our own child") {
-            break status;
-        }
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{command:?} does not end");
-        }
-        std::thread::sleep(Duration::from_millis(2));
+    let Some(status) = ended_within(&mut child, patience) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("{command:?} does not end");
     };
     let whole = |pipe: std::thread::JoinHandle<String>| pipe.join().expect("reading does not panic");
     Ran { code: status.code().unwrap_or(-1), stdout: whole(stdout), stderr: whole(stderr) }

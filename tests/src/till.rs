@@ -70,7 +70,8 @@ impl Till {
     /// The next step, or the one in doubt once more.
     ///
     /// # Errors
-    /// No whole answer came: the step is in doubt.
+    /// No whole answer came, or the node is stopping: the step is in doubt. [`io::ErrorKind::StorageFull`]: the node's disk
+    /// is full and the step was not taken.
     ///
     /// # Panics
     /// The node refuses.
@@ -78,13 +79,15 @@ impl Till {
         if self.deposits * PAYMENTS_A_DEPOSIT <= self.turn {
             let key = format!("{}, deposit {}", self.name, self.deposits);
             let answer = self.payer.deposit(address, &key, DEPOSIT)?;
-            assert!(answer.is_success(), "{key}: refused: {}", answer.text());
+            if !answer.is_success() {
+                return Err(not_now(&key, &answer.text()));
+            }
             self.deposits += 1;
             return Ok(());
         }
         let Some(request) = &self.open else {
             let request = order(MERCHANT, PRICE, "usd", &format!("{}, order {}", self.name, self.turn));
-            create(address, &request)?.unwrap_or_else(|refusal| panic!("{}: refused: {refusal}", self.name));
+            create(address, &request)?.map_err(|refusal| not_now(&self.name, &refusal))?;
             self.created.push(request.clone());
             self.open = Some(request);
             return Ok(());
@@ -94,12 +97,11 @@ impl Till {
             Some(signed) => signed,
             None => {
                 let quote = self.payer.quote(address, &id)?;
-                let quote = quote.unwrap_or_else(|answer| panic!("{id}: no quote: {}", answer.text()));
+                let quote = quote.map_err(|answer| not_now(&id, &answer.text()))?;
                 self.signed.insert((self.payer.sign(&quote), quote.quarks)).clone()
             }
         };
-        let accepted = submit(address, &id, &submission)?
-            .unwrap_or_else(|answer| panic!("{id}: payment refused: {}", answer.text()));
+        let accepted = submit(address, &id, &submission)?.map_err(|answer| not_now(&id, &answer.text()))?;
         self.paid.push(Paid { id, submission, position: accepted.position, quarks });
         (self.open, self.signed) = (None, None);
         self.turn += 1;
@@ -183,6 +185,18 @@ impl Till {
         }
         Ok(())
     }
+}
+
+/// A refusal that says nothing against the request.
+fn not_now(what: &str, refusal: &str) -> io::Error {
+    let kind = match refusal {
+        _ if refusal.contains("store_full") || refusal.contains("disk is full") => io::ErrorKind::StorageFull,
+        _ if refusal.contains("node_unavailable") || refusal.contains("takes no requests") => {
+            io::ErrorKind::ConnectionAborted
+        }
+        _ => panic!("{what}: refused: {refusal}"),
+    };
+    io::Error::new(kind, format!("{what}: {refusal}"))
 }
 
 impl Paid {

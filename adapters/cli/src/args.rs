@@ -11,7 +11,7 @@ Exit codes:
   1  failed: the machine, or a bug
   2  misuse: the command line, a file or a key is not what it should be
   3  refused by the rules; the message names the rule
-  4  the server does not answer, or not in time
+  4  the server does not answer, not in time, or says that it cannot for now
   5  the log does not verify
 
 Start here:
@@ -117,6 +117,9 @@ pub(crate) struct ServeArgs {
     /// Replay the whole log and make the archive and the snapshot anew, instead of starting from the last snapshot.
     #[arg(long)]
     pub(crate) rebuild: bool,
+    /// MiB of the disk to leave free: with less, the node takes no writes until there is room again [default: 64].
+    #[arg(long, env = "QUITTANCE_DISK_RESERVE_MB", value_name = "MIB")]
+    pub(crate) disk_reserve_mb: Option<u32>,
 }
 
 #[derive(Debug, ClapArgs)]

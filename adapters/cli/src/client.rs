@@ -148,6 +148,13 @@ impl Client {
             });
         }
         match serde_json::from_slice::<document::Problem>(&bytes) {
+            // A rule's number, or a full disk: the node has looked at the request and done nothing.
+            Ok(problem)
+                if status.as_u16() == 503
+                    && (problem.error.number.is_some() || problem.error.code == "store_full") =>
+            {
+                Err(CliError::new(Kind::Unavailable, problem.error.message).hint("ask again after a while"))
+            }
             Ok(problem) if status.as_u16() == 503 => {
                 Err(CliError::new(Kind::Unreachable, problem.error.message))
             }

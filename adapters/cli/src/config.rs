@@ -40,6 +40,8 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(default)]
     dev: bool,
+    /// MiB of the disk to leave free.
+    disk_reserve_mb: Option<u32>,
     /// Accounts that may be named as destinations before they ever held anything.
     #[serde(default)]
     accounts: Vec<Parsed<AccountId>>,
@@ -128,6 +130,9 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
     options.rebuild = args.rebuild;
+    if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
+        options.disk_reserve = u64::from(mib) << 20;
+    }
     Ok(options)
 }
 

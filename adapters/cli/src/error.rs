@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Refused,
     /// No answer from the server, or not in time: 4.
     Unreachable,
+    /// The server answers that it takes no requests, or no writes, for now, and that nothing was done: 4.
+    Unavailable,
     /// The log does not verify: 5.
     Damaged,
 }
@@ -61,7 +63,7 @@ impl CliError {
             Kind::Failed => 1,
             Kind::Misuse => 2,
             Kind::Refused => 3,
-            Kind::Unreachable => 4,
+            Kind::Unreachable | Kind::Unavailable => 4,
             Kind::Damaged => 5,
         }
     }
@@ -72,6 +74,7 @@ impl CliError {
             Kind::Misuse => "misuse",
             Kind::Refused => "refused",
             Kind::Unreachable => "unreachable",
+            Kind::Unavailable => "unavailable",
             Kind::Damaged => "damaged",
         };
         serde_json::json!({ "error": { "kind": kind, "message": self.message, "hint": self.hint } })

@@ -12,7 +12,7 @@ use quittance_core::currency::{Currency, Rate};
 use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
-use quittance_log_sled::SledLog;
+use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{Engine, Handle, Options, StartError};
@@ -47,6 +47,8 @@ pub(crate) struct NodeOptions {
     pub(crate) policy: PolicyFile,
     /// Makes the archive and the snapshot anew from the log.
     pub(crate) rebuild: bool,
+    /// Bytes of the disk to leave free.
+    pub(crate) disk_reserve: u64,
 }
 
 impl NodeOptions {
@@ -54,7 +56,9 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
-        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy, rebuild: false }
+        let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
+        let (rates, accounts) = (Vec::new(), Vec::new());
+        Self { data, listen, dev, rates, accounts, policy, rebuild, disk_reserve }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -221,6 +225,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         .map_err(|error| CliError::misuse(format!("cannot make the data directory {error}")))?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
+    log.reserve().set(options.disk_reserve);
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
     let bar = Mutex::new(Progress::new("replaying", true));
     let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {
@@ -236,7 +241,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let reader = log.reader();
     let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
     let handle = engine.handle();
-    let ask = |request| handle.execute_blocking(request).map_err(CliError::failed);
+    let ask = |request| handle.execute_blocking(request).map_err(start_refused);
     let (mut policy, made) =
         handle.query_blocking(|state| (state.policy().clone(), Made::of(state))).map_err(CliError::failed)?;
     made.suits(options)?;
@@ -305,6 +310,18 @@ fn node_key(data: &Path) -> Result<SigningKey, CliError> {
     Ok(key)
 }
 
+/// Why a start's own records were not written.
+fn start_refused(error: quittance_runtime::Error) -> CliError {
+    let full = matches!(error, quittance_runtime::Error::Full(_));
+    let failed = CliError::failed(error);
+    if full {
+        failed
+            .hint("make room on that disk, or leave less of it free with --disk-reserve-mb; then start again")
+    } else {
+        failed
+    }
+}
+
 fn start_error(error: StartError) -> CliError {
     use quittance_runtime::ReplayError;
     match error {
@@ -317,9 +334,8 @@ fn start_error(error: StartError) -> CliError {
         StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
             CliError::misuse(error)
         }
-        StartError::Initialize(_) | StartError::Thread(_) | StartError::Recall(_) | StartError::Table(_) => {
-            CliError::failed(error)
-        }
+        StartError::Initialize(refused) => start_refused(refused),
+        StartError::Thread(_) | StartError::Recall(_) | StartError::Table(_) => CliError::failed(error),
     }
 }
 

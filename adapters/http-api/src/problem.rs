@@ -9,6 +9,9 @@ use quittance_runtime::Error;
 
 use crate::document;
 
+/// The code for a node that takes no writes because its disk is full.
+const STORE_FULL: &str = "store_full";
+
 /// A failure on its way out.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -40,6 +43,15 @@ impl Problem {
         tracing::error!(%error, "a request could not be answered");
         let (code, expected) = ("node_unavailable", "a running node".into());
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "", expected, String::new());
+        problem.body.retry = true;
+        problem
+    }
+
+    /// The node's disk is full. Nothing was done; how full, and where, is in the operator's log.
+    fn full() -> Self {
+        let expected = "room on the node's disk; nothing was done, ask again once its operator has made room";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut problem = Self::new(status, STORE_FULL, "", expected.into(), "a full disk".into());
         problem.body.retry = true;
         problem
     }
@@ -112,6 +124,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(rejection) => rejection.into(),
+            Error::Full(_) => Self::full(),
             Error::Failed(_) | Error::Stopped => Self::unavailable(&error),
         }
     }
@@ -139,7 +152,11 @@ impl From<QueryRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let after = retry_after(self.status, self.body.number.and_then(RejectionCode::from_number));
+        let after = match self.body.code.as_str() {
+            // Until somebody has made room.
+            STORE_FULL => Some("10"),
+            _ => retry_after(self.status, self.body.number.and_then(RejectionCode::from_number)),
+        };
         let mut response = (self.status, Json(document::Problem { error: self.body })).into_response();
         if let Some(seconds) = after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));

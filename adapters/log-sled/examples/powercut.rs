@@ -1,16 +1,21 @@
-//! The two programs that `tests/powercut/powercut` runs around a power cut.
+//! The programs that the tests run around a power cut or a failing disk.
 //!
 //! ```text
 //! cargo build --release -p quittance-log-sled --example powercut
 //! P=target/release/examples/powercut
 //! tests/powercut/powercut --trials 200 --write "$P write {dir} {ack}" --check "$P check {dir} {acked}"
+//! tests/powercut/powercut --trials 80 --write "$P write {dir} {ack} 8192" --check "$P check {dir} {acked}"
 //! ```
+//!
+//! The number is how many records each append has; without it they are mixed. `steps` is a short life of a log, for a disk
+//! that fails at each of its calls in turn.
 
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use quittance_core::frame::{Frame, Tip};
 use quittance_core::ids::{NodeId, Position};
@@ -21,8 +26,8 @@ use quittance_runtime::table::Table;
 
 const NODE: NodeId = NodeId([7; 32]);
 
-/// Records an append: one alone, groups, a full frame, several frames, and more than go under one sync.
-const GROUPS: [u64; 8] = [1, 16, 128, 1, 1, 500, 16, 2_000];
+/// Records an append: one alone, a group, a full frame, eight frames under one sync, and 64 frames under eight.
+const GROUPS: [u64; 8] = [1, 16, 128, 1, 1, 1_024, 16, 8_192];
 
 /// Appends between two openings.
 const APPENDS: usize = 400;
@@ -30,10 +35,15 @@ const APPENDS: usize = 400;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["write", dir, ack] => write(Path::new(dir), Path::new(ack)),
+        ["write", dir, ack] => write(Path::new(dir), Path::new(ack), &GROUPS),
+        ["write", dir, ack, group] => group
+            .parse()
+            .map_err(Into::into)
+            .and_then(|group| write(Path::new(dir), Path::new(ack), &[group])),
+        ["steps", dir, ack] => steps(Path::new(dir), Path::new(ack)),
         ["check", dir, acked] => check(Path::new(dir), acked),
         ["rate", dir, group, seconds] => rate(Path::new(dir), group, seconds),
-        _ => Err("usage: powercut write DIR ACK | check DIR ACKED | rate DIR GROUP SECONDS".into()),
+        _ => Err("usage: powercut write DIR ACK [GROUP] | steps DIR ACK | check DIR ACKED | rate DIR GROUP SECONDS".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,12 +55,12 @@ fn main() -> ExitCode {
 }
 
 /// Appends for ever, and writes down the last position of every append that succeeded.
-fn write(dir: &Path, ack: &Path) -> Result<(), Box<dyn Error>> {
+fn write(dir: &Path, ack: &Path, groups: &[u64]) -> Result<(), Box<dyn Error>> {
     let unfinished = ack.with_extension("new");
     for epoch in 1.. {
         let mut log = SledLog::open(dir, Some(NODE))?;
         let table = log.table("secondary");
-        for group in GROUPS.iter().cycle().take(APPENDS) {
+        for group in groups.iter().cycle().take(APPENDS) {
             let (frames, tip) = sample_frames(log.tip(), epoch, *group);
             log.append(&frames)?;
             fs::write(&unfinished, tip.position.to_string())?;
@@ -60,6 +70,30 @@ fn write(dir: &Path, ack: &Path) -> Result<(), Box<dyn Error>> {
         Box::new(log).close()?;
     }
     Ok(())
+}
+
+/// Makes a log, appends, closes it, opens it and appends again. Lines in ACK: `opened TIME`, and for every append that
+/// succeeded `acked POSITION FROM TO`; times are microseconds of the system's clock.
+fn steps(dir: &Path, ack: &Path) -> Result<(), Box<dyn Error>> {
+    let mut ack = fs::File::create(ack)?;
+    for epoch in 1..=2 {
+        let mut log = SledLog::open(dir, Some(NODE))?;
+        writeln!(ack, "opened {}", micros()?)?;
+        let table = log.table("secondary");
+        for group in [1, 16, 1, 2_000, 1] {
+            let (frames, tip) = sample_frames(log.tip(), epoch, group);
+            let from = micros()?;
+            log.append(&frames)?;
+            writeln!(ack, "acked {} {from} {}", tip.position, micros()?)?;
+            table.put(&group.to_be_bytes(), b"secondary")?;
+        }
+        Box::new(log).close()?;
+    }
+    Ok(())
+}
+
+fn micros() -> Result<u128, Box<dyn Error>> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())
 }
 
 /// Opens the log after the cut as a node would, reads all of it, and goes on writing.

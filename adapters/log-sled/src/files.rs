@@ -83,3 +83,18 @@ pub(crate) fn is_empty(dir: &Path) -> Result<bool, LogError> {
         Err(error) => Err(failed(dir)(error)),
     }
 }
+
+/// Copies everything in a directory into another one.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), LogError> {
+    for entry in fs::read_dir(from).map_err(failed(from))? {
+        let entry = entry.map_err(failed(from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            fs::create_dir(&target).map_err(failed(&target))?;
+            copy_tree(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(failed(&source))?;
+        }
+    }
+    Ok(())
+}

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/lock   held by the one process that has the log open
 //! DIR/tip    how far the log was acknowledged, its chain hash and its node; replaced whole
+//! DIR/running  there while the log is open to append, and after a process that did not close it
 //! DIR/log/   sled's directory: the tree of frames, and small tables beside it
 //! ```
 //!
@@ -13,15 +14,22 @@
 //! does not know, tells a log that lost its end, or all of it, from a new one. `tests/powercut` in the repository cuts the
 //! power under it and looks.
 //!
+//! A full disk is met before it is full: below a [`Reserve`] of free space the log takes no more writes, loses nothing, and
+//! goes on when there is room again.
+//!
 //! [sled]: https://docs.rs/sled/0.34.7
 
 mod files;
 mod log;
+mod place;
 mod reader;
+mod reserve;
+mod salvage;
 mod store;
 mod table;
 mod tip;
 
 pub use files::create_dir;
 pub use log::SledLog;
+pub use reserve::Reserve;
 pub use table::SledTable;

@@ -1,5 +1,4 @@
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,11 +6,14 @@ use std::time::{Duration, Instant};
 use quittance_core::event::Event;
 use quittance_core::frame::{EncodedFrame, Frame, MAX_FRAME_BYTES, Tip, decode};
 use quittance_core::ids::{NodeId, Position};
-use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, check_follow};
+use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, Room, check_follow};
 use tempfile::TempDir;
 
 use crate::files::{self, failed};
+use crate::place;
 use crate::reader::SledReader;
+use crate::reserve::Reserve;
+use crate::salvage::Remains;
 use crate::store::Store;
 use crate::table::SledTable;
 use crate::tip::{self, StoredTip};
@@ -38,6 +40,7 @@ pub struct SledLog {
     saved_at: Instant,
     frames_since: usize,
     access: Access,
+    reserve: Reserve,
     /// Why no more appends are taken.
     failed: Option<String>,
 }
@@ -84,12 +87,18 @@ impl SledLog {
     /// A table of secondary data in the same store; the same name gives the same table.
     #[must_use]
     pub fn table(&self, name: &str) -> SledTable {
-        SledTable::new(Arc::clone(&self.store), name)
+        SledTable::new(Arc::clone(&self.store), self.reserve.clone(), name)
+    }
+
+    /// The disk space that the log leaves free: [`Reserve::DEFAULT_BYTES`] unless it is set to something else.
+    #[must_use]
+    pub fn reserve(&self) -> Reserve {
+        self.reserve.clone()
     }
 
     fn open_to_append(dir: &Path, node: NodeId) -> Result<Self, LogError> {
         files::create_dir(dir)?;
-        let lock = lock_to_append(dir)?;
+        let lock = place::lock_to_append(dir)?;
         let path = dir.join("log");
         let saved = match StoredTip::load(dir)? {
             Some(saved) if saved.node != node => {
@@ -109,8 +118,10 @@ impl SledLog {
             }
             Store::create(&path)?;
         }
+        let remains = remains(dir, &saved)?;
         let store = Store::open(&path)?;
-        let tip = check_end(&store, &saved)?;
+        let tip = remains.restore(&store, &saved.tip, check_end(&store, &saved)?)?;
+        place::mark_running(dir)?;
         let mut log = Self::new(store, dir, tip, saved, Access::Write { _lock: lock });
         log.save_tip()?;
         Ok(log)
@@ -118,7 +129,7 @@ impl SledLog {
 
     fn open_to_read(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join("log");
-        let lock = lock_to_read(dir)?;
+        let lock = place::lock_to_read(dir)?;
         let saved = match StoredTip::load(dir)? {
             Some(saved) if !files::is_empty(&path)? => saved,
             Some(saved) if saved.tip != Tip::EMPTY => return Err(lost(&saved, Position::START)),
@@ -131,10 +142,11 @@ impl SledLog {
         // A node that was killed may have written what is not durable yet, and only what is durable counts.
         files::sync_tree_read_only(&path)?;
         let copy = TempDir::with_prefix("quittance-").map_err(failed(&std::env::temp_dir()))?;
-        copy_files(&path, copy.path())?;
+        let remains = remains(dir, &saved)?;
+        files::copy_tree(&path, copy.path())?;
         drop(lock);
         let store = Store::open(copy.path())?;
-        let tip = check_end(&store, &saved)?;
+        let tip = remains.restore(&store, &saved.tip, check_end(&store, &saved)?)?;
         Ok(Self::new(store, dir, tip, saved, Access::Read { _copy: copy }))
     }
 
@@ -147,6 +159,7 @@ impl SledLog {
             saved_at: Instant::now(),
             frames_since: 0,
             access,
+            reserve: Reserve::new(dir),
             failed: None,
         }
     }
@@ -163,6 +176,8 @@ impl SledLog {
                 large.bytes.len()
             )));
         }
+        let bytes = frames.iter().map(|frame| frame.bytes.len() as u64).sum();
+        self.reserve.check_append(bytes)?;
         self.store.append(frames)?;
         self.tip = tip;
         self.frames_since += frames.len();
@@ -204,7 +219,7 @@ impl EventLog for SledLog {
         }
         let result = self.try_append(frames);
         if let Err(error) = &result
-            && !matches!(error, AppendError::NotNext { .. })
+            && !matches!(error, AppendError::NotNext { .. } | AppendError::Full(_))
         {
             self.failed = Some(error.to_string());
         }
@@ -215,12 +230,17 @@ impl EventLog for SledLog {
         Arc::new(SledReader(Arc::clone(&self.store)))
     }
 
+    fn room(&self) -> Arc<dyn Room> {
+        Arc::new(self.reserve.clone())
+    }
+
     fn close(mut self: Box<Self>) -> Result<(), LogError> {
         if self.failed.is_some() || matches!(self.access, Access::Read { .. }) {
             return Ok(());
         }
         self.store.sync().map_err(|failure| self.store.failure(self.tip.position, failure))?;
-        self.save_tip()
+        self.save_tip()?;
+        place::mark_closed(&self.dir)
     }
 }
 
@@ -231,32 +251,14 @@ impl Drop for SledLog {
     }
 }
 
-fn lock_to_append(dir: &Path) -> Result<File, LogError> {
-    let path = dir.join("lock");
-    let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let lock = options.map_err(failed(&path))?;
-    locked(dir, lock.try_lock())?;
-    Ok(lock)
-}
-
-/// A copy on a medium that cannot be written may have no lock file, and nobody to lock out.
-fn lock_to_read(dir: &Path) -> Result<Option<File>, LogError> {
-    let path = dir.join("lock");
-    match File::open(&path) {
-        Ok(lock) => {
-            locked(dir, lock.try_lock_shared())?;
-            Ok(Some(lock))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(&path)(error)),
+/// What a process left that did not close the log; nothing of one that did.
+fn remains(dir: &Path, saved: &StoredTip) -> Result<Remains, LogError> {
+    let db = dir.join("log/db");
+    // Without the file the log is lost, which is found out by looking for its end.
+    if !place::was_running(dir) || !db.exists() {
+        return Ok(Remains::default());
     }
-}
-
-fn locked(dir: &Path, result: Result<(), TryLockError>) -> Result<(), LogError> {
-    result.map_err(|error| match error {
-        TryLockError::WouldBlock => LogError::InUse { path: dir.display().to_string() },
-        TryLockError::Error(error) => failed(&dir.join("lock"))(error),
-    })
+    Remains::find(&db, &saved.tip)
 }
 
 fn missing_tip(dir: &Path) -> LogError {
@@ -267,20 +269,6 @@ fn missing_tip(dir: &Path) -> LogError {
 
 fn lost(saved: &StoredTip, found: Position) -> LogError {
     LogError::Lost { acknowledged: saved.tip.position, hash: saved.tip.hash, found }
-}
-
-fn copy_files(from: &Path, to: &Path) -> Result<(), LogError> {
-    for entry in fs::read_dir(from).map_err(failed(from))? {
-        let entry = entry.map_err(failed(from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            fs::create_dir(&target).map_err(failed(&target))?;
-            copy_files(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).map_err(failed(&source))?;
-        }
-    }
-    Ok(())
 }
 
 /// The end of the log, which must reach the tip file and be sound from there.

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fs::{self, File};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,8 +56,6 @@ struct Open {
 /// Why sled did not do as asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// No room.
-    Full(String),
     /// Bytes are not the ones that were written.
     Damaged(String),
     /// Anything else.
@@ -73,7 +70,9 @@ impl Store {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(failed(&unfinished))?;
         }
-        drop(open_sled(&unfinished)?);
+        // A sync of sled's that failed counts: the one below may not be told of it a second time.
+        let closed = let_go(open_sled(&unfinished)?);
+        closed.map_err(|failure| failure.into_log_error(&unfinished, Position::START))?;
         files::sync_tree(&unfinished)?;
         fs::rename(&unfinished, path).map_err(failed(path))?;
         files::sync(parent)
@@ -85,15 +84,14 @@ impl Store {
         check_no_blobs(path)?;
         // What an earlier process had written but not synced, sled would build on as if it were durable.
         files::sync_tree(path)?;
-        let open = open_sled(path)?;
-        check_no_blobs(path)?;
         let store = Self {
             path: path.to_owned(),
-            open: RwLock::new(Some(open)),
+            open: RwLock::new(Some(open_sled(path)?)),
             syncing: Mutex::new(()),
             unsynced: AtomicUsize::new(0),
             failed: OnceLock::new(),
         };
+        check_no_blobs(path)?;
         store.sync().map_err(|failure| store.failure(Position::START, failure))?;
         files::sync_tree(path)?;
         Ok(store)
@@ -102,11 +100,8 @@ impl Store {
     /// Lets go of sled. Readers and tables find the log closed.
     pub(crate) fn close(&self) {
         let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-        // sled flushes on the way out and may fail at it; nothing that was acknowledged depends on it.
-        if let Err(failure) = guarded(|| {
-            drop(open);
-            Ok(())
-        }) {
+        // Nothing that was acknowledged depends on it.
+        if let Some(Err(failure)) = open.map(let_go) {
             tracing::warn!(path = %self.path.display(), "closing the store: {failure:?}");
         }
     }
@@ -192,29 +187,33 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl Failure {
     fn into_log_error(self, path: &Path, after: Position) -> LogError {
         match self {
             Self::Damaged(why) => LogError::Damaged { after, why },
-            Self::Full(why) | Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
+            Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
         }
     }
 }
 
 impl From<Failure> for AppendError {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full(why) => Self::Full(why),
-            Failure::Damaged(why) | Failure::Other(why) => Self::Unknown(why),
-        }
+        // Also for a full disk: sled met it inside a write, and what it has written of that nobody knows.
+        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
+        Self::Unknown(why)
     }
 }
 
 impl From<Failure> for TableError {
     fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Full(why) | Failure::Damaged(why) | Failure::Other(why) => Self::Store(why),
-        }
+        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
+        Self::Store(why)
     }
 }
 
@@ -233,14 +232,13 @@ fn entry(pair: sled::Result<(sled::IVec, sled::IVec)>) -> sled::Result<(Position
 fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error)))
-            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-        {
-            Err(Failure::Full(error.to_string()))
-        }
         Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Failure::Damaged(error.to_string())),
         Ok(Err(error)) => Err(Failure::Other(error.to_string())),
-        Err(panic) => Err(Failure::Damaged(format!("the store gave up: {}", message(panic.as_ref())))),
+        Err(panic) => {
+            let why = format!("the store gave up: {}", message(panic.as_ref()));
+            // sled unwraps some results of the file system; those say nothing about the bytes.
+            Err(if why.contains("Os { code: ") { Failure::Other(why) } else { Failure::Damaged(why) })
+        }
     }
 }
 
@@ -268,15 +266,32 @@ fn open_sled(path: &Path) -> Result<Open, LogError> {
             Err(failure) => return Err(failure.into_log_error(path, Position::START)),
         }
     };
-    let frames = guarded(|| {
-        let frames = db.open_tree(FRAMES)?;
-        db.flush()?;
-        Ok(frames)
-    });
-    let frames = frames.map_err(|failure| failure.into_log_error(path, Position::START))?;
-    let db_file = path.join("db");
-    let file = File::options().read(true).write(true).open(&db_file).map_err(failed(&db_file))?;
-    Ok(Open { db, frames, file })
+    let finish = || {
+        let frames = guarded(|| {
+            let frames = db.open_tree(FRAMES)?;
+            db.flush()?;
+            Ok(frames)
+        });
+        let frames = frames.map_err(|failure| failure.into_log_error(path, Position::START))?;
+        let db_file = path.join("db");
+        let file = File::options().read(true).write(true).open(&db_file).map_err(failed(&db_file))?;
+        Ok(Open { db: db.clone(), frames, file })
+    };
+    let open = finish();
+    if open.is_err()
+        && let Err(failure) = let_go(db)
+    {
+        tracing::warn!(path = %path.display(), "closing the store: {failure:?}");
+    }
+    open
+}
+
+/// Drops the last of sled, which syncs on its way out and panics if that fails.
+fn let_go<T>(last: T) -> Result<(), Failure> {
+    guarded(|| {
+        drop(last);
+        Ok(())
+    })
 }
 
 /// sled writes a snapshot of its page table under a temporary name, which it takes for a finished one when it finds it after

@@ -1,19 +1,22 @@
 use std::sync::Arc;
 
+use quittance_runtime::log::Room;
 use quittance_runtime::table::{Entry, Table, TableError, check_entry};
 
+use crate::reserve::Reserve;
 use crate::store::Store;
 
 /// A table in the log's own store: no file of its own, and synced along with the log's appends.
 #[derive(Clone, Debug)]
 pub struct SledTable {
     store: Arc<Store>,
+    reserve: Reserve,
     tree: String,
 }
 
 impl SledTable {
-    pub(crate) fn new(store: Arc<Store>, name: &str) -> Self {
-        Self { store, tree: format!("table.{name}") }
+    pub(crate) fn new(store: Arc<Store>, reserve: Reserve, name: &str) -> Self {
+        Self { store, reserve, tree: format!("table.{name}") }
     }
 }
 
@@ -25,10 +28,12 @@ impl Table for SledTable {
 
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), TableError> {
         check_entry(key, value)?;
+        self.reserve.check()?;
         Ok(self.store.write_later(&self.tree, |tree| tree.insert(key, value).map(drop))?)
     }
 
     fn delete(&self, key: &[u8]) -> Result<(), TableError> {
+        self.reserve.check()?;
         Ok(self.store.write_later(&self.tree, |tree| tree.remove(key).map(drop))?)
     }
 

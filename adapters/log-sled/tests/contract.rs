@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use quittance_core::ids::NodeId;
-use quittance_log_sled::SledLog;
+use quittance_log_sled::{Reserve, SledLog};
 use quittance_runtime::log::contract::{Fixture, check_all, check_table, sample_frames};
 use quittance_runtime::log::{AppendError, EventLog};
 use quittance_runtime::table::{MAX_VALUE_BYTES, Table};
@@ -15,11 +15,13 @@ const NODE: NodeId = NodeId([7; 32]);
 
 struct Sled {
     dir: TempDir,
+    /// Of the log that is open.
+    reserve: Option<Reserve>,
 }
 
 impl Sled {
     fn new() -> Self {
-        Self { dir: TempDir::new().unwrap() }
+        Self { dir: TempDir::new().unwrap(), reserve: None }
     }
 
     fn path(&self) -> PathBuf {
@@ -33,7 +35,15 @@ impl Sled {
 
 impl Fixture for Sled {
     fn open(&mut self) -> Box<dyn EventLog> {
-        Box::new(self.log())
+        let log = self.log();
+        self.reserve = Some(log.reserve());
+        Box::new(log)
+    }
+
+    fn set_full(&mut self, full: bool) -> bool {
+        // No disk has as much free as this.
+        self.reserve.as_ref().unwrap().set(if full { u64::MAX } else { Reserve::DEFAULT_BYTES });
+        true
     }
 }
 

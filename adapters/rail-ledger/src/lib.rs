@@ -14,7 +14,7 @@ use std::time::Duration;
 use quittance_core::command::{Request, SettlementOutcome};
 use quittance_core::event::{Event, Record, Subject};
 use quittance_core::ids::{AttemptNumber, IntentId, TransactionId};
-use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::rejection::RejectionCode;
 use quittance_core::state::{State, TransactionState};
 use quittance_runtime::{Error, Handle};
 
@@ -135,7 +135,7 @@ fn settle(engine: &Handle, ordered: &[Order]) -> Result<(), RailError> {
     }
     for (order, ticket) in under_way {
         match ticket.wait_blocking() {
-            Err(Error::Rejected(refused)) if refused.code == RejectionCode::NodeOverloaded => {
+            Err(error) if heals(&error) => {
                 patiently(|| engine.begin(order.settled())?.wait_blocking())?;
             }
             answer => {
@@ -173,15 +173,21 @@ impl Order {
     }
 }
 
-/// Asks again for as long as the engine is busy. Any other refusal of what its own log orders is a fault to be seen, also one
+/// Asks again for as long as the engine is busy or its store full. Any other refusal of what its own log orders is a fault to be seen, also one
 /// that time might heal.
 fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match ask() {
-            Err(Error::Rejected(Rejection { code: RejectionCode::NodeOverloaded, .. })) => {
-                thread::sleep(RETRY);
-            }
+            Err(error) if heals(&error) => thread::sleep(RETRY),
             answer => return answer,
         }
+    }
+}
+
+fn heals(error: &Error) -> bool {
+    match error {
+        Error::Rejected(rejection) => rejection.code == RejectionCode::NodeOverloaded,
+        Error::Full(_) => true,
+        Error::Failed(_) | Error::Stopped => false,
     }
 }

@@ -13,7 +13,8 @@ pub const MAX_FRAME_RECORDS: usize = 128;
 /// The most bytes in one frame. Together with [`MAX_FRAME_RECORDS`] this is what the embedded store keeps inline.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 
-const MAGIC: [u8; 4] = *b"QUIT";
+/// What every frame begins with.
+pub const MAGIC: [u8; 4] = *b"QUIT";
 const VERSION: u16 = 1;
 /// magic, version, epoch, first position, number of records, hash of the frame before.
 const HEADER_BYTES: usize = 4 + 2 + 8 + 8 + 4 + 32;
@@ -49,6 +50,19 @@ pub struct Frame {
     pub previous: ChainHash,
     /// Its own hash.
     pub hash: ChainHash,
+}
+
+/// What a frame says of itself in front of its records. Nothing vouches for it but the frame's hash, which is behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// The writer's epoch.
+    pub epoch: u64,
+    /// The position of its first record.
+    pub first: Position,
+    /// How many records it has.
+    pub count: u32,
+    /// The hash of the frame before it.
+    pub previous: ChainHash,
 }
 
 /// The end of a log: what the next frame has to follow.
@@ -258,6 +272,35 @@ impl FrameBuilder {
         self.tip = Tip { position: last, hash, epoch };
         self.count = 0;
     }
+}
+
+/// The header that `bytes` begin with, whether or not the frame behind it is whole.
+#[must_use]
+pub fn header(bytes: &[u8]) -> Option<FrameHeader> {
+    let header = bytes.first_chunk::<HEADER_BYTES>()?;
+    if header[..4] != MAGIC || u16::from_le_bytes([header[4], header[5]]) != VERSION {
+        return None;
+    }
+    let parsed = FrameHeader {
+        epoch: u64::from_le_bytes(part(header, 6)),
+        first: Position(u64::from_le_bytes(part(header, 14))),
+        count: u32::from_le_bytes(part(header, 22)),
+        previous: ChainHash(part(header, 26)),
+    };
+    (1..=MAX_FRAME_RECORDS).contains(&(parsed.count as usize)).then_some(parsed)
+}
+
+/// How many bytes the frame takes that `bytes` begin with, as the lengths in it say; `None` if they make no sense, or there are
+/// fewer bytes than that.
+#[must_use]
+pub fn extent(bytes: &[u8]) -> Option<usize> {
+    let mut end = HEADER_BYTES;
+    for _ in 0..header(bytes)?.count {
+        let length = u32::from_le_bytes(*bytes.get(end..)?.first_chunk::<LENGTH_BYTES>()?) as usize;
+        end = end.checked_add(LENGTH_BYTES)?.checked_add(length)?;
+    }
+    end = end.checked_add(HASH_BYTES)?;
+    (end <= bytes.len().min(MAX_FRAME_BYTES)).then_some(end)
 }
 
 /// The frame in `bytes`, wherever it belongs.

@@ -16,6 +16,7 @@ use crate::checkpoint::{Checkpointer, Checkpoints, Schedule};
 use crate::clock::{Clock, SystemClock};
 use crate::committer::Committer;
 use crate::error::{ShutdownError, StartError};
+use crate::gate::Gate;
 use crate::handle::{Handle, Shared};
 use crate::log::{EventLog, LogError};
 use crate::recall::Recall;
@@ -108,6 +109,7 @@ impl Engine {
             node: options.node,
             clock: options.clock.clone(),
             reader,
+            gate: Gate::new(log.room()),
             recent: Arc::new(Recent::default()),
             durable,
             alive,

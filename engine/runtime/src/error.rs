@@ -3,7 +3,7 @@ use quittance_core::ids::NodeId;
 use quittance_core::invariant::Violation;
 use quittance_core::rejection::Rejection;
 
-use crate::log::{AppendError, LogError};
+use crate::log::{AppendError, Full, LogError};
 use crate::recall::RecallError;
 use crate::replay::ReplayError;
 use crate::table::TableError;
@@ -14,6 +14,10 @@ pub enum Error {
     /// The rules refuse it. Includes `node_overloaded`, which is worth another try after a moment.
     #[error(transparent)]
     Rejected(Rejection),
+    /// The log's store has no room. Nothing was decided or written: the request may be asked again once there is room, which
+    /// needs no restart. What only looks at the state is answered meanwhile.
+    #[error("the node takes no writes for now: {0}. Nothing was done; ask again once there is room")]
+    Full(Full),
     /// The engine has stopped acknowledging, and will until it is started again on the log. Whether the request was carried
     /// out is unknown; asking again after the restart tells.
     #[error("the engine stopped: {0}; restart it on the same log, then ask again")]

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::error::{Error, Failure};
+use crate::gate::Gate;
 use crate::log::{LogError, LogReader};
 use crate::recall::{self, Recall};
 use crate::recent::Recent;
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) recall: Recall,
+    pub(crate) gate: Gate,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
     /// Never changes; ends with the thread that answers last.
@@ -74,7 +76,7 @@ impl Handle {
     /// A dropped future takes nothing back: the request may be carried out all the same.
     ///
     /// # Errors
-    /// The rules refuse it, the queue is full (`node_overloaded`), or the engine has stopped.
+    /// The rules refuse it, the queue is full (`node_overloaded`), the log's store is full, or the engine has stopped.
     ///
     /// # Durability
     /// An `Ok` survives a power cut, as far as the log's store does.

@@ -18,6 +18,7 @@ mod clock;
 mod committer;
 mod engine;
 mod error;
+mod gate;
 mod handle;
 mod recall;
 mod recent;

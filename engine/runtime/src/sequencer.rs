@@ -64,7 +64,10 @@ impl Sequencer {
             let deadline = self.core.state().next_deadline().filter(|_| self.shared.failure().is_none());
             let job = match deadline {
                 None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => self.jobs.recv_timeout(deadline.since(self.clock.now()).min(LOOK_AGAIN)),
+                Some(deadline) => {
+                    let until_due = deadline.since(self.clock.now()).min(LOOK_AGAIN);
+                    self.jobs.recv_timeout(self.shared.gate.pause(until_due))
+                }
             };
             let went_on = match job {
                 Ok(Job::Command(command, recalled, to)) => self.command(command, recalled, to),
@@ -90,6 +93,10 @@ impl Sequencer {
         // Also when that tick failed: nothing may be decided on what it left behind.
         if let Some(failure) = self.shared.failure() {
             reply(to, Err(Error::Failed(failure)));
+            return true;
+        }
+        if let Err(full) = self.shared.gate.pass() {
+            reply(to, Err(Error::Full(full)));
             return true;
         }
         let recalled = match self.recall(recalled) {
@@ -151,7 +158,8 @@ impl Sequencer {
 
     /// Hands on what the schedule finds due. Behind everything decided so far, so that it is the state of a place in the log.
     fn checkpoint(&mut self, due: fn(&mut Schedule, &State) -> Option<Frozen>) -> bool {
-        if self.shared.failure().is_some() {
+        // Nor onto a disk that is nearly full: a checkpoint can wait.
+        if self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
             return true;
         }
         match self.schedule.as_mut().and_then(|schedule| due(schedule, self.core.state())) {
@@ -166,7 +174,7 @@ impl Sequencer {
     /// A busy queue must not keep deadlines waiting: they are looked at between any two jobs.
     fn tick_if_due(&mut self) -> bool {
         let due = self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now());
-        if !due || self.shared.failure().is_some() {
+        if !due || self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
             return true;
         }
         match self.handle(Input::Tick) {

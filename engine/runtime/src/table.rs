@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{PoisonError, RwLock};
 
+use crate::log::Full;
+
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
 
@@ -69,6 +71,9 @@ pub enum TableError {
         /// The bytes that came.
         got: usize,
     },
+    /// The store has no room for now. Nothing was written.
+    #[error("the table takes no writes for now: {0}")]
+    Full(#[from] Full),
     /// The store failed.
     #[error("the table's store failed: {0}")]
     Store(String),

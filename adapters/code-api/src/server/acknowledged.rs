@@ -5,6 +5,7 @@ use quittance_core::ids::IntentId;
 use quittance_runtime::table::{Table, TableError};
 
 use super::inbox::{blocking, store_failed};
+use super::refusal;
 use crate::status::Status;
 
 /// So that other tables can share the store.
@@ -42,6 +43,9 @@ fn key(intent: IntentId, id: &[u8]) -> Vec<u8> {
 }
 
 fn failed(error: &TableError) -> Status {
+    if let TableError::Full(_) = error {
+        return refusal::full();
+    }
     tracing::error!(%error, "the table of acknowledged messages failed");
     store_failed()
 }

@@ -11,6 +11,7 @@ use crate::status::{Code, Status};
 pub(super) fn failed(error: Error, intent: IntentId) -> Status {
     match error {
         Error::Rejected(rejection) => rejected(&rejection, intent),
+        Error::Full(_) => full(),
         // What stopped it is the operator's business.
         Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
     }
@@ -30,6 +31,11 @@ pub(super) fn unimplemented(what: &str) -> Status {
 /// The node is going away or has stopped.
 pub(super) fn unavailable(text: &str) -> Status {
     Status::new(Code::Unavailable, text)
+}
+
+/// The node's disk is full: nothing was done.
+pub(super) fn full() -> Status {
+    unavailable("the node's disk is full; nothing was done, try again once its operator has made room")
 }
 
 /// A repeated request differs from the first.

@@ -207,3 +207,20 @@ async fn whoever_pays_too_much_or_too_often_is_told_when_to_come_back() {
         assert_eq!(refused.body["error"]["retry"], true, "{code}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_disk_is_full_a_client_hears_that_nothing_was_done_and_when_to_ask_again() {
+    let stage = Stage::with(|_| ()).await;
+    let wish = create(ORDER, &terms("usd", "0.25"));
+    stage.log.set_full(true);
+    let refused = stage.post("/v1/intents", wish.clone()).await;
+    assert_eq!(refused.refusal(), (503, "store_full", ""), "{}", refused.body);
+    assert_eq!(refused.retry_after.as_deref(), Some("10"));
+    let error = &refused.body["error"];
+    assert_eq!(error["retry"], true, "{error}");
+    assert!(error["message"].as_str().unwrap().contains("nothing was done"), "{error}");
+    let read = stage.get(&format!("/v1/accounts/{}", account(PAYER))).await;
+    assert_eq!(read.status, 200, "a full disk keeps nobody from looking: {}", read.body);
+    stage.log.set_full(false);
+    assert_eq!(stage.post("/v1/intents", wish).await.status, 200, "there is room again");
+}

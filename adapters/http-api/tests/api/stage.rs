@@ -29,6 +29,8 @@ pub(crate) const PURSE: u64 = 10_000_000;
 pub(crate) struct Stage {
     router: Router,
     pub(crate) engine: Handle,
+    /// The same log that the engine writes to.
+    pub(crate) log: MemoryLog,
     _running: (Engine, LedgerRail),
 }
 
@@ -50,7 +52,9 @@ impl Stage {
         options.policy.service_fee = None;
         options.verify_workers = 1;
         change(&mut options.policy);
-        let start = move || Engine::start(Box::new(MemoryLog::new()), options).unwrap();
+        let log = MemoryLog::new();
+        let opened = log.clone();
+        let start = move || Engine::start(Box::new(opened), options).unwrap();
         let running = tokio::task::spawn_blocking(start).await.unwrap();
         let engine = running.handle();
         let (key, account) = (DepositKey::from_text("purse"), AccountId(public(PAYER)));
@@ -58,7 +62,7 @@ impl Stage {
         engine.execute(deposit).await.unwrap();
         let rail = LedgerRail::start(engine.clone()).unwrap();
         let router = router(engine.clone(), Options { destinations, ..Options::default() });
-        Self { router, engine, _running: (running, rail) }
+        Self { router, engine, log, _running: (running, rail) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -31,6 +31,13 @@ use crate::table::{Entry, MAX_KEY_BYTES, MAX_VALUE_BYTES, Table};
 pub trait Fixture {
     /// Opens the log. The one opened before is closed or dropped; its readers may still be about.
     fn open(&mut self) -> Box<dyn EventLog>;
+
+    /// Lets the store of the log that is open be full, or have room again. Whether it can: a store that cannot is not asked
+    /// how it behaves when it is full.
+    fn set_full(&mut self, full: bool) -> bool {
+        let _ = full;
+        false
+    }
 }
 
 /// Runs every rule of the contract, each on a log of its own that `fresh` makes.
@@ -52,6 +59,7 @@ pub fn check_all<F: FnMut() -> Box<dyn Fixture>>(mut fresh: F) {
         a_reader_sees_later_appends_and_does_not_stop_the_writer,
         readers_on_other_threads_see_every_frame_once_in_order,
         the_largest_frame_is_kept,
+        a_full_store_refuses_whole_and_goes_on_when_there_is_room,
     ] {
         rule(fresh().as_mut());
     }
@@ -338,6 +346,38 @@ fn the_largest_frame_is_kept(fixture: &mut dyn Fixture) {
         bytes_from(log.reader().as_ref(), Position(1)),
         stored(&frames),
         "large frames are kept whole"
+    );
+}
+
+fn a_full_store_refuses_whole_and_goes_on_when_there_is_room(fixture: &mut dyn Fixture) {
+    let mut log = fixture.open();
+    if !fixture.set_full(false) {
+        return;
+    }
+    let room = log.room();
+    assert_eq!(room.check(), Ok(()), "an empty store has room");
+    let (kept, tip) = sample_frames(log.tip(), 1, 3);
+    assert_eq!(log.append(&kept), Ok(()));
+    fixture.set_full(true);
+    let (refused, _) = sample_frames(tip, 1, 300);
+    for _ in 0..2 {
+        assert!(room.check().is_err(), "a full store says so before anything is decided");
+        let answer = log.append(&refused);
+        assert!(matches!(answer, Err(AppendError::Full(_))), "a full store says that it is full: {answer:?}");
+        assert_eq!(log.tip(), tip, "what was refused is not the end of the log");
+        assert_eq!(bytes_from(log.reader().as_ref(), Position(1)), stored(&kept), "reads go on");
+    }
+    fixture.set_full(false);
+    assert_eq!(room.check(), Ok(()), "a store with room again says so");
+    let (more, tip) = sample_frames(tip, 1, 2);
+    assert_eq!(log.append(&more), Ok(()), "a store with room again goes on without being opened again");
+    close(log);
+    let log = fixture.open();
+    assert_eq!(log.tip(), tip);
+    assert_eq!(
+        bytes_from(log.reader().as_ref(), Position(1)),
+        stored(&[kept, more].concat()),
+        "nothing of what was refused is there"
     );
 }
 

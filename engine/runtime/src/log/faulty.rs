@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use quittance_core::frame::{EncodedFrame, Tip};
 
-use super::{AppendError, EventLog, LogError, LogReader};
+use super::{AppendError, EventLog, LogError, LogReader, Room};
 
 /// What a [`FaultyLog`] has written by the time it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,10 @@ impl<L: EventLog> EventLog for FaultyLog<L> {
 
     fn reader(&self) -> Arc<dyn LogReader> {
         self.inner.reader()
+    }
+
+    fn room(&self) -> Arc<dyn Room> {
+        self.inner.room()
     }
 
     fn close(self: Box<Self>) -> Result<(), LogError> {

@@ -1,9 +1,10 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::Position;
 
-use super::{AppendError, EventLog, FrameBytes, LogError, LogReader, check_follow};
+use super::{AppendError, EventLog, FrameBytes, Full, LogError, LogReader, Room, check_follow};
 
 type Frames = Arc<RwLock<Vec<Arc<EncodedFrame>>>>;
 
@@ -14,6 +15,7 @@ type Frames = Arc<RwLock<Vec<Arc<EncodedFrame>>>>;
 #[derive(Debug, Default)]
 pub struct MemoryLog {
     frames: Frames,
+    full: Arc<Fullness>,
     /// An append has failed; this writer takes no more.
     failed: bool,
 }
@@ -24,11 +26,16 @@ impl MemoryLog {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Lets it be full, or no longer: it then refuses appends as a store on a full disk does. Clones are full with it.
+    pub fn set_full(&self, full: bool) {
+        self.full.0.store(full, Ordering::SeqCst);
+    }
 }
 
 impl Clone for MemoryLog {
     fn clone(&self) -> Self {
-        Self { frames: Arc::clone(&self.frames), failed: false }
+        Self { frames: Arc::clone(&self.frames), full: Arc::clone(&self.full), failed: false }
     }
 }
 
@@ -42,6 +49,7 @@ impl EventLog for MemoryLog {
         if self.failed {
             return Err(AppendError::Unknown("an earlier append failed".to_owned()));
         }
+        self.full.check()?;
         let mut stored = self.frames.write().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = check_follow(&end(&stored), frames) {
             self.failed = !matches!(error, AppendError::NotNext { .. });
@@ -55,8 +63,25 @@ impl EventLog for MemoryLog {
         Arc::new(MemoryReader(Arc::clone(&self.frames)))
     }
 
+    fn room(&self) -> Arc<dyn Room> {
+        Arc::clone(&self.full) as Arc<dyn Room>
+    }
+
     fn close(self: Box<Self>) -> Result<(), LogError> {
         Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Fullness(AtomicBool);
+
+impl Room for Fullness {
+    fn check(&self) -> Result<(), Full> {
+        if self.0.load(Ordering::SeqCst) {
+            Err(Full("the log in memory was told to be full".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -92,6 +117,11 @@ mod tests {
     impl Fixture for Memory {
         fn open(&mut self) -> Box<dyn EventLog> {
             Box::new(self.0.clone())
+        }
+
+        fn set_full(&mut self, full: bool) -> bool {
+            self.0.set_full(full);
+            true
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod contract;
 mod faulty;
 mod memory;
+mod room;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use quittance_core::ids::{ChainHash, NodeId, Position};
 
 pub use faulty::{Fault, FaultyLog};
 pub use memory::MemoryLog;
+pub use room::{Full, Room};
 
 /// An append-only log of frames with one writer.
 ///
@@ -25,7 +27,8 @@ pub trait EventLog: Debug + Send {
     /// Runs on a thread of its own and may take as long as the store needs; the engine fills the next frames meanwhile.
     ///
     /// # Errors
-    /// See [`AppendError`]; after any but [`AppendError::NotNext`] the log takes no more appends until it is opened again.
+    /// See [`AppendError`]; after any but [`AppendError::NotNext`] and [`AppendError::Full`] the log takes no more appends until
+    /// it is opened again.
     ///
     /// # Durability
     /// When it returns `Ok` every frame survives a power cut. When it does not, any number of them may be there, from the
@@ -34,6 +37,12 @@ pub trait EventLog: Debug + Send {
 
     /// A way to read that does not stand in the writer's way.
     fn reader(&self) -> Arc<dyn LogReader>;
+
+    /// A way to ask whether there is room, before something is decided that has to be appended. What was decided while there
+    /// was room can be appended, up to what the store keeps back for it. By default there always is room.
+    fn room(&self) -> Arc<dyn Room> {
+        room::unbounded()
+    }
 
     /// Leaves the store in order. Nothing that was appended depends on it.
     ///
@@ -69,7 +78,7 @@ pub enum AppendError {
         /// The epoch of the other writer.
         newest: u64,
     },
-    /// The store has no room. Nothing was acknowledged.
+    /// The store has no room. Nothing was written; the log takes appends again once there is room.
     #[error("the store is full: {0}")]
     Full(String),
     /// The store failed; the frames may or may not be there.

@@ -4,6 +4,7 @@
 mod archive;
 mod durability;
 mod failures;
+mod full;
 mod races;
 mod requests;
 mod subscriptions;
