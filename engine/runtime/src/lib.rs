@@ -12,6 +12,7 @@
 //! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
 //! [`log::EventLog`], requests through [`Handle`].
 
+mod audit;
 mod clock;
 mod committer;
 mod engine;
@@ -26,6 +27,7 @@ mod verifier;
 pub mod log;
 pub mod table;
 
+pub use audit::{Audit, AuditError, Signatures, audit};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Failure, ShutdownError, StartError};
