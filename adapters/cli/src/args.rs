@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use quittance_bench::Group;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -70,6 +72,11 @@ pub(crate) enum Command {
     /// Read and check the log of a node that is not running.
     #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
+    /// Measure the engine, and what bounds it on this machine: the disk, the store, the signature check.
+    #[command(
+        after_help = "Example:\n  quittance bench --quick\n  quittance bench --data /var/lib/quittance --only lifecycles,latency --json"
+    )]
+    Bench(BenchArgs),
     /// Look at accounts and fill them.
     #[command(
         subcommand,
@@ -230,6 +237,30 @@ pub(crate) enum LogCommand {
         #[arg(long)]
         skip_signatures: bool,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// A directory on the disk to measure. What is written there is in a directory of its own, which is removed at the end.
+    #[arg(long, default_value = ".")]
+    pub(crate) data: PathBuf,
+    /// Take a few seconds in all instead of a few minutes; the figures are rough.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How often to repeat each measurement; the figure is the median. 5 when absent, 2 with --quick.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=quittance_bench::MAX_RUNS as i64))]
+    pub(crate) runs: Option<u16>,
+    /// Take only these measurements.
+    #[arg(long, value_delimiter = ',', value_parser = groups())]
+    pub(crate) only: Vec<Group>,
+    /// How many intents to keep open while memory is measured: 20000 when absent, 1000 with --quick. A million takes some
+    /// minutes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=quittance_bench::MAX_OPEN))]
+    pub(crate) open: Option<u64>,
+}
+
+fn groups() -> impl TypedValueParser<Value = Group> {
+    PossibleValuesParser::new(Group::ALL.map(Group::name)).try_map(|name| name.parse::<Group>())
 }
 
 #[derive(Debug, Subcommand)]

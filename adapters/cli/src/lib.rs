@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod bench;
 mod client;
 mod config;
 mod demo;
@@ -64,6 +65,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Log(LogCommand::Verify { data, skip_signatures }) => {
             log::verify(&data, !skip_signatures, output)
         }
+        Command::Bench(args) => bench::run(args, output),
         Command::Account(AccountCommand::Show { account, server }) => {
             account::show(&account, &server, output)
         }

@@ -1,6 +1,6 @@
 //! What a command prints: text for people, one JSON object for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -27,6 +27,14 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
             Self::line(text);
+        }
+    }
+
+    /// How far long work has come. Not where a program reads: its only object there is an error.
+    pub(crate) fn progress(&self, text: &str) {
+        let mut err = std::io::stderr();
+        if !self.json || err.is_terminal() {
+            let _ = writeln!(err, "{}", plain(text));
         }
     }
 

@@ -1,0 +1,203 @@
+//! Every figure by name: what it is, and what it is measured against. The names are for programs and stay.
+
+use crate::figure::{Definition, Group};
+
+const fn define(
+    group: Group,
+    name: &'static str,
+    what: &'static str,
+    unit: &'static str,
+    against: &'static [&'static str],
+) -> Definition {
+    Definition { name, group, what, unit, against }
+}
+
+/// The sizes of groups that frames are appended in, in records.
+pub(crate) const GROUPS: [usize; 4] = [1, 16, 128, 1024];
+
+/// Every figure there is.
+pub const FIGURES: &[Definition] = {
+    use Group::{Append, Latency, Lifecycles, Memory, Overload, Replay, RoundTrips, Unsigned, Verify};
+    &[
+        define(Memory, "memory.resident", "resident memory with all intents open", "bytes", &[]),
+        define(Memory, "memory.per_open_intent", "memory that each open intent adds", "bytes/intent", &[]),
+        define(Memory, "restart.scan", "restart: open the store, read the frames", "s", &[]),
+        define(Memory, "restart.ready", "restart: until the engine takes requests", "s", &["restart.scan"]),
+        define(Append, "raw.append.1", "raw file, 1 record a sync", "records/s", &[]),
+        define(Append, "raw.append.16", "raw file, 16 records a sync", "records/s", &[]),
+        define(Append, "raw.append.128", "raw file, 128 records a sync", "records/s", &[]),
+        define(Append, "raw.append.1024", "raw file, 1024 records a sync", "records/s", &[]),
+        define(Append, "sled.append.1", "sled alone, 1 record a sync", "records/s", &["raw.append.1"]),
+        define(Append, "sled.append.16", "sled alone, 16 records a sync", "records/s", &["raw.append.16"]),
+        define(Append, "sled.append.128", "sled alone, 128 records a sync", "records/s", &["raw.append.128"]),
+        define(
+            Append,
+            "sled.append.1024",
+            "sled alone, 1024 records a sync",
+            "records/s",
+            &["raw.append.1024"],
+        ),
+        define(
+            Append,
+            "store.append.1",
+            "the log's store, 1 record an append",
+            "records/s",
+            &["sled.append.1", "raw.append.1"],
+        ),
+        define(
+            Append,
+            "store.append.16",
+            "the log's store, 16 records an append",
+            "records/s",
+            &["sled.append.16", "raw.append.16"],
+        ),
+        define(
+            Append,
+            "store.append.128",
+            "the log's store, 128 records an append",
+            "records/s",
+            &["sled.append.128", "raw.append.128"],
+        ),
+        define(
+            Append,
+            "store.append.1024",
+            "the log's store, 1024 records an append",
+            "records/s",
+            &["sled.append.1024", "raw.append.1024"],
+        ),
+        define(Verify, "verify.one_core", "verify_strict on one core", "checks/s", &[]),
+        define(Verify, "verify.all_cores", "verify_strict on all cores", "checks/s", &[]),
+        define(Unsigned, "raw.deposits", "raw file, the deposits' frames", "records/s", &[]),
+        define(Unsigned, "sled.deposits", "sled alone, the deposits' frames", "records/s", &["raw.deposits"]),
+        define(
+            Unsigned,
+            "engine.deposits",
+            "engine: deposits, durable",
+            "records/s",
+            &["raw.deposits", "sled.deposits"],
+        ),
+        define(
+            Unsigned,
+            "commit.deposits",
+            "  records that shared a commit, on average",
+            "records/commit",
+            &[],
+        ),
+        define(Unsigned, "raw.reports", "raw file, the reports' frames", "records/s", &[]),
+        define(Unsigned, "sled.reports", "sled alone, the reports' frames", "records/s", &["raw.reports"]),
+        define(
+            Unsigned,
+            "engine.reports",
+            "engine: a rail's reports, durable",
+            "records/s",
+            &["raw.reports", "sled.reports"],
+        ),
+        define(
+            Unsigned,
+            "commit.reports",
+            "  records that shared a commit, on average",
+            "records/commit",
+            &[],
+        ),
+        define(Lifecycles, "verify.lifecycles", "verify_strict, all cores, two an intent", "intents/s", &[]),
+        define(Lifecycles, "raw.lifecycles", "raw file, the intents' frames", "intents/s", &[]),
+        define(
+            Lifecycles,
+            "sled.lifecycles",
+            "sled alone, the intents' frames",
+            "intents/s",
+            &["raw.lifecycles"],
+        ),
+        define(
+            Lifecycles,
+            "engine.lifecycles",
+            "engine: signed intents to confirmed, durable",
+            "intents/s",
+            &["verify.lifecycles", "raw.lifecycles", "sled.lifecycles"],
+        ),
+        define(
+            Lifecycles,
+            "commit.lifecycles",
+            "  records that shared a commit, on average",
+            "records/commit",
+            &[],
+        ),
+        define(Lifecycles, "disk.frames_per_intent", "frames of one confirmed intent", "bytes/intent", &[]),
+        define(
+            Lifecycles,
+            "disk.per_intent",
+            "disk taken by one confirmed intent",
+            "bytes/intent",
+            &["disk.frames_per_intent"],
+        ),
+        define(RoundTrips, "raw.round_trips", "raw file, the same frames, one a sync", "round trips/s", &[]),
+        define(
+            RoundTrips,
+            "sled.round_trips",
+            "sled alone, the same frames, one a sync",
+            "round trips/s",
+            &["raw.round_trips"],
+        ),
+        define(
+            RoundTrips,
+            "engine.round_trips",
+            "engine: one client, one request at a time",
+            "round trips/s",
+            &["sled.round_trips", "raw.round_trips"],
+        ),
+        define(Replay, "replay.scan", "reading the frames, no more", "events/s", &[]),
+        define(Replay, "replay.events", "replay with every hash and link", "events/s", &["replay.scan"]),
+        define(
+            Replay,
+            "replay.verify",
+            "verify_strict, all cores, the log's signatures",
+            "signatures/s",
+            &[],
+        ),
+        define(
+            Replay,
+            "replay.signatures",
+            "log verify: replay and every signature",
+            "signatures/s",
+            &["replay.verify"],
+        ),
+        define(Latency, "latency.sync", "raw file, one record, one sync", "us", &[]),
+        define(Latency, "latency.deposits.peak", "deposits: the most the engine does", "requests/s", &[]),
+        define(
+            Latency,
+            "latency.deposits.p50",
+            "deposits at half of it: half wait at most",
+            "us",
+            &["latency.sync"],
+        ),
+        define(Latency, "latency.deposits.p99", "  99 % wait at most", "us", &["latency.sync"]),
+        define(Latency, "latency.deposits.p999", "  99.9 % wait at most", "us", &["latency.sync"]),
+        define(Latency, "latency.creates.peak", "signed requests: the most it does", "requests/s", &[]),
+        define(
+            Latency,
+            "latency.creates.p50",
+            "signed requests at half of it: half wait at most",
+            "us",
+            &["latency.sync"],
+        ),
+        define(Latency, "latency.creates.p99", "  99 % wait at most", "us", &["latency.sync"]),
+        define(Latency, "latency.creates.p999", "  99.9 % wait at most", "us", &["latency.sync"]),
+        define(Overload, "overload.peak", "signed requests: the most it does", "requests/s", &[]),
+        define(Overload, "overload.offered", "  offered to it", "requests/s", &["overload.peak"]),
+        define(
+            Overload,
+            "overload.goodput",
+            "  carried out, the rest refused",
+            "requests/s",
+            &["overload.peak"],
+        ),
+        define(Overload, "overload.resident_at_peak", "resident memory before the overload", "bytes", &[]),
+        define(
+            Overload,
+            "overload.resident",
+            "  at the most during it",
+            "bytes",
+            &["overload.resident_at_peak"],
+        ),
+    ]
+};
