@@ -1,8 +1,8 @@
 //! What bounds the engine: the disk, sled alone, the signature check alone.
 
 use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use quittance_core::command::Request;
 use quittance_log_sled::{WRITES_PER_SYNC, sled_config};
 use tempfile::TempDir;
 
-use crate::error::{BenchError, file};
+use crate::error::{self, BenchError};
 use crate::frames::{Groups, Piece};
 
 /// Checks between two looks at the clock.
@@ -36,18 +36,55 @@ impl Written {
     }
 }
 
-/// Appends groups to a new file, with one `fdatasync` after each, until all are written or the time is up.
-pub(crate) fn raw_file(dir: TempDir, groups: &Groups, limit: Duration) -> Result<Written, BenchError> {
-    let path = dir.path().join("raw");
-    let mut raw = File::create(&path).map_err(file(&path))?;
+/// How a raw file has room for what is written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It grows: each sync also writes down where the file ends and which blocks are its own.
+    Grows,
+    /// Its blocks are written beforehand, outside the clock, so that a sync has nothing but the bytes to write. Nothing that is
+    /// durable can be faster on one file: the floor.
+    Made,
+}
+
+/// A file to write to from its beginning.
+struct RawFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl RawFile {
+    fn create(dir: &Path, room: Room, bytes: u64) -> Result<Self, BenchError> {
+        let path = dir.join("raw");
+        let made = File::create(&path).and_then(|mut file| {
+            if room == Room::Made {
+                io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
+                file.rewind()?;
+            }
+            file.sync_all()?;
+            Ok(file)
+        });
+        Ok(Self { file: made.map_err(error::file(&path))?, path })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), BenchError> {
+        self.file.write_all(bytes).and_then(|()| self.file.sync_data()).map_err(error::file(&self.path))
+    }
+}
+
+/// Writes groups to a new file, with one `fdatasync` after each, until all are written or the time is up.
+pub(crate) fn raw_file(
+    dir: TempDir,
+    groups: &Groups,
+    room: Room,
+    limit: Duration,
+) -> Result<Written, BenchError> {
+    let mut raw = RawFile::create(dir.path(), room, groups.bytes())?;
     // Each group in one piece beforehand: one write, one sync.
     let joined: Vec<Vec<u8>> = groups
         .iter()
         .map(|group| group.pieces.iter().flat_map(|piece| piece.bytes.iter().copied()).collect())
         .collect();
-    timed(groups, limit, |number, _| {
-        raw.write_all(&joined[number]).and_then(|()| raw.sync_data()).map_err(file(&path))
-    })
+    timed(groups, limit, |number, _| raw.write(&joined[number]))
 }
 
 /// Inserts groups into a new sled database with the log's settings, made durable as the log does it, until all are written or
@@ -59,7 +96,7 @@ pub(crate) fn bare_sled(dir: TempDir, groups: &Groups, limit: Duration) -> Resul
     db.flush()?;
     // sled's flush ends in sync_file_range, which is not a sync.
     let data = path.join("db");
-    let db_file = File::options().read(true).write(true).open(&data).map_err(file(&data))?;
+    let db_file = File::options().read(true).write(true).open(&data).map_err(error::file(&data))?;
     let insert = |pieces: &[Piece]| {
         let [piece] = pieces else {
             let mut batch = sled::Batch::default();
@@ -74,7 +111,7 @@ pub(crate) fn bare_sled(dir: TempDir, groups: &Groups, limit: Duration) -> Resul
         for pieces in pieces.chunks(WRITES_PER_SYNC) {
             insert(pieces)?;
             db.flush()?;
-            db_file.sync_data().map_err(file(&data))?;
+            db_file.sync_data().map_err(error::file(&data))?;
         }
         Ok(())
     });
@@ -103,13 +140,12 @@ pub(crate) fn timed(
 
 /// The median time of one sync of one small group, in microseconds.
 pub(crate) fn sync_us(dir: &Path, groups: &Groups, limit: Duration) -> Result<f64, BenchError> {
-    let path = dir.join("sync");
-    let mut raw = File::create(&path).map_err(file(&path))?;
+    let mut raw = RawFile::create(dir, Room::Made, groups.bytes())?;
     let mut times = Vec::new();
     let start = Instant::now();
     for piece in groups.iter().flat_map(|group| &group.pieces) {
         let before = Instant::now();
-        raw.write_all(&piece.bytes).and_then(|()| raw.sync_data()).map_err(file(&path))?;
+        raw.write(&piece.bytes)?;
         times.push(before.elapsed());
         if start.elapsed() >= limit {
             break;

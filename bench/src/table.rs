@@ -77,27 +77,22 @@ fn what(name: &str) -> &'static str {
 }
 
 fn bound(against: Option<&Against>) -> [String; 2] {
-    against.map_or_else(Default::default, |against| {
-        [what(against.name).trim_start().to_owned(), format!("{:.2}", against.ratio)]
-    })
+    against
+        .map_or_else(Default::default, |against| [against.name.to_owned(), format!("{:.2}", against.ratio)])
 }
 
-/// Three or more digits that mean something, thousands apart.
+/// Three or four digits that mean something.
 fn number(value: f64) -> String {
-    let digits = match value.abs() {
-        small if small < 10.0 => format!("{value:.3}"),
-        small if small < 1_000.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
+    let (value, unit) = match value.abs() {
+        small if small < 10_000.0 => (value, ""),
+        large if large < 10_000_000.0 => (value / 1e3, "k"),
+        _ => (value / 1e6, "M"),
     };
-    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut spaced = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 && digit.is_ascii_digit() {
-            spaced.push(' ');
-        }
-        spaced.push(digit);
+    match value.abs() {
+        small if small < 10.0 => format!("{value:.3}{unit}"),
+        middle if middle < 1_000.0 => format!("{value:.1}{unit}"),
+        _ => format!("{value:.0}{unit}"),
     }
-    spaced + rest
 }
 
 #[cfg(test)]
@@ -111,9 +106,12 @@ mod tests {
             (1.234_5, "1.234"),
             (12.34, "12.3"),
             (999.94, "999.9"),
-            (1_000.0, "1 000"),
-            (123_456.7, "123 457"),
-            (1_234_567.0, "1 234 567"),
+            (1_000.0, "1000"),
+            (9_999.4, "9999"),
+            (12_345.6, "12.3k"),
+            (123_456.7, "123.5k"),
+            (1_234_567.0, "1235k"),
+            (22_237_184.0, "22.2M"),
         ] {
             assert_eq!(number(value), text);
         }

@@ -8,7 +8,7 @@ use quittance_core::frame::decode;
 use crate::context::Context;
 use crate::error::{BenchError, file};
 use crate::figure::Group;
-use crate::floor::{bare_sled, checks_per_second, raw_file};
+use crate::floor::{Room, bare_sled, checks_per_second, raw_file};
 use crate::frames::Groups;
 use crate::load;
 use crate::machine::cores;
@@ -39,7 +39,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
 
         let checked = checks_per_second(&checks, cores(), context.sizes().sample)?;
         context.add("verify.lifecycles", checked / 2.0);
-        let raw = raw_file(context.fresh()?, &groups, Duration::MAX)?;
+        let raw = raw_file(context.fresh()?, &groups, Room::Made, Duration::MAX)?;
         context.add("raw.lifecycles", count / raw.elapsed.as_secs_f64());
         let sled = bare_sled(context.fresh()?, &groups, Duration::MAX)?;
         context.add("sled.lifecycles", count / sled.elapsed.as_secs_f64());

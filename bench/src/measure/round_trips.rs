@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use crate::context::Context;
 use crate::error::BenchError;
 use crate::figure::Group;
-use crate::floor::{bare_sled, raw_file};
+use crate::floor::{Room, bare_sled, raw_file};
 use crate::node::Node;
 use crate::world;
 
@@ -28,7 +28,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
         context.add("engine.round_trips", number as f64 / elapsed.as_secs_f64());
         let sled = bare_sled(context.fresh()?, &groups, Duration::MAX)?;
         context.add("sled.round_trips", sled.groups_per_second());
-        let raw = raw_file(context.fresh()?, &groups, Duration::MAX)?;
+        let raw = raw_file(context.fresh()?, &groups, Room::Made, Duration::MAX)?;
         context.add("raw.round_trips", raw.groups_per_second());
         Ok(())
     })

@@ -7,7 +7,7 @@ use quittance_core::ids::Position;
 use crate::context::Context;
 use crate::error::BenchError;
 use crate::figure::Group;
-use crate::floor::{bare_sled, raw_file};
+use crate::floor::{Room, bare_sled, raw_file};
 use crate::frames::{Groups, settled};
 use crate::load;
 use crate::node::Node;
@@ -51,7 +51,7 @@ fn engine(
 
 impl Groups {
     fn floors(&self, context: &mut Context<'_>, [raw, sled]: [&'static str; 2]) -> Result<(), BenchError> {
-        context.add(raw, raw_file(context.fresh()?, self, Duration::MAX)?.records_per_second());
+        context.add(raw, raw_file(context.fresh()?, self, Room::Made, Duration::MAX)?.records_per_second());
         context.add(sled, bare_sled(context.fresh()?, self, Duration::MAX)?.records_per_second());
         Ok(())
     }
