@@ -138,19 +138,17 @@ pub(crate) fn timed(
     Ok(written)
 }
 
-/// The median time of one sync of one small group, in microseconds.
-pub(crate) fn sync_us(dir: &Path, groups: &Groups, limit: Duration) -> Result<f64, BenchError> {
-    let mut raw = RawFile::create(dir, Room::Made, groups.bytes())?;
+/// The median time of writing and syncing one of these groups, in microseconds.
+pub(crate) fn sync_us(dir: TempDir, groups: &Groups, limit: Duration) -> Result<f64, BenchError> {
+    let mut raw = RawFile::create(dir.path(), Room::Made, groups.bytes())?;
     let mut times = Vec::new();
-    let start = Instant::now();
-    for piece in groups.iter().flat_map(|group| &group.pieces) {
+    timed(groups, limit, |_, pieces| {
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.bytes.iter().copied()).collect();
         let before = Instant::now();
-        raw.write(&piece.bytes)?;
+        raw.write(&bytes)?;
         times.push(before.elapsed());
-        if start.elapsed() >= limit {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     times.sort_unstable();
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
     Ok(median.as_secs_f64() * 1e6)

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Read and check the log of a node that is not running.
     #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
-    /// Measure the engine, and what bounds it on this machine: the disk, the store, the signature check.
+    /// Measure the engine, and on the same machine what bounds it.
     #[command(
         after_help = "Example:\n  quittance bench --quick\n  quittance bench --data /var/lib/quittance --only lifecycles,latency --json"
     )]

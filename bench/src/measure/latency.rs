@@ -11,11 +11,13 @@ use crate::world;
 /// What the engine's own peak is measured with; half as many come at half of it, in about the same time.
 struct Names {
     peak: &'static str,
+    sync: &'static str,
     quantiles: [(f64, &'static str); 3],
 }
 
 const DEPOSITS: Names = Names {
     peak: "latency.deposits.peak",
+    sync: "latency.deposits.sync",
     quantiles: [
         (0.5, "latency.deposits.p50"),
         (0.99, "latency.deposits.p99"),
@@ -25,6 +27,7 @@ const DEPOSITS: Names = Names {
 
 const CREATES: Names = Names {
     peak: "latency.creates.peak",
+    sync: "latency.creates.sync",
     quantiles: [(0.5, "latency.creates.p50"), (0.99, "latency.creates.p99"), (0.999, "latency.creates.p999")],
 };
 
@@ -41,12 +44,11 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
 
 fn half_load(context: &mut Context<'_>, requests: &[Request], names: &Names) -> Result<(), BenchError> {
     let node = Node::start(context.fresh()?)?;
-    let before = node.handle().durable();
     let (first, rest) = requests.split_at(requests.len() / 2);
     let peak = first.len() as f64 / load::closed(&node, first.to_vec())?.as_secs_f64();
     context.add(names.peak, peak);
 
-    let sample = context.sizes().sample;
+    let (before, sample) = (node.handle().durable(), context.sizes().sample);
     let arrivals = Arrivals { rate: peak / 2.0, length: sample, insists: true };
     let served = load::open(&node.handle(), rest, arrivals)?;
     if served.accepted != served.offered {
@@ -58,6 +60,6 @@ fn half_load(context: &mut Context<'_>, requests: &[Request], names: &Names) -> 
     }
     let groups = node.groups(before)?;
     node.stop()?;
-    context.add("latency.sync", sync_us(context.fresh()?.path(), &groups, sample)?);
+    context.add(names.sync, sync_us(context.fresh()?, &groups, sample)?);
     Ok(())
 }
