@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use quittance_bench::Group;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -92,6 +94,11 @@ pub(crate) enum Command {
     /// Make a node's directory from a file that `export` wrote.
     #[command(after_help = "Example:\n  quittance import log.quittance --data ./copy")]
     Import(ImportArgs),
+    /// Measure the engine, and on the same machine what bounds it.
+    #[command(
+        after_help = "Example:\n  quittance bench --quick\n  quittance bench --data /var/lib/quittance --only lifecycles,latency --json"
+    )]
+    Bench(BenchArgs),
     /// Look at accounts and fill them.
     #[command(
         subcommand,
@@ -297,6 +304,30 @@ pub(crate) struct IntoArgs {
     /// The node's key file. Without it, and without one in the backup, the log can be read but no node can run on it.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// A directory on the disk to measure. What is written there is in a directory of its own, which is removed at the end.
+    #[arg(long, default_value = ".")]
+    pub(crate) data: PathBuf,
+    /// Take a few seconds in all instead of a few minutes; the figures are rough.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How often to repeat each measurement; the figure is the median. 5 when absent, 2 with --quick.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=quittance_bench::MAX_RUNS as i64))]
+    pub(crate) runs: Option<u16>,
+    /// Take only these measurements.
+    #[arg(long, value_delimiter = ',', value_parser = groups())]
+    pub(crate) only: Vec<Group>,
+    /// How many intents to keep open while memory is measured: 20000 when absent, 1000 with --quick. A million takes some
+    /// minutes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=quittance_bench::MAX_OPEN))]
+    pub(crate) open: Option<u64>,
+}
+
+fn groups() -> impl TypedValueParser<Value = Group> {
+    PossibleValuesParser::new(Group::ALL.map(Group::name)).try_map(|name| name.parse::<Group>())
 }
 
 #[derive(Debug, Subcommand)]

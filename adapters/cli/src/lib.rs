@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod backup;
+mod bench;
 mod client;
 mod config;
 mod demo;
@@ -75,6 +76,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Restore(args) => restore::restore(&args, output),
         Command::Export { file, data } => export::run(&file, &data, output),
         Command::Import(args) => restore::import(&args, output),
+        Command::Bench(args) => bench::run(args, output),
         Command::Account(AccountCommand::Show { account, server }) => {
             account::show(&account, &server, output)
         }

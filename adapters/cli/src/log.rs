@@ -4,15 +4,14 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use quittance_core::digest::Digest;
-use quittance_core::event::{Event, EventKind, Record};
+use quittance_core::event::Record;
 use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
 use quittance_core::state::State;
-use quittance_core::{invariant, verify};
 use quittance_http_api::document;
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::{EventLog, LogReader};
-use quittance_runtime::{ReplayError, replay};
+use quittance_runtime::{Audit, AuditError, ReplayError, Signatures, audit, replay};
 
 use crate::error::{CliError, Kind};
 use crate::node::KEY_FILE;
@@ -81,54 +80,18 @@ pub(crate) fn check(
     signatures: bool,
     mut watch: impl FnMut(&State, &Record) -> Result<(), CliError>,
 ) -> Result<Verified, CliError> {
-    let (mut records, mut checked, mut reservations) = (0, 0, Vec::new());
-    let mut before = None;
-    // The replay itself checks what no single record may break.
-    let broken = |violation| CliError::new(Kind::Damaged, violation);
-    let replayed = replay::<CliError>(log, |state, record| {
+    let how = if signatures { Signatures::on_all_cores() } else { Signatures::Skip };
+    let audited = audit::<CliError>(log, how, |state, record| {
         watch(state, record)?;
-        records += 1;
-        invariant::follows(before.as_ref(), record).map_err(broken)?;
-        before = Some(record.clone());
-        if ends_a_reservation(&record.event) {
-            reservations.push(record.clone());
+        if !signatures {
+            return Ok(());
         }
-        if signatures && let Some(valid) = verify::recheck(record) {
-            checked += 1;
-            if !valid {
-                let message = format!("record {}: the signature does not verify", record.position);
-                return Err(CliError::new(Kind::Damaged, message));
-            }
-            terms::check_record(record)
-                .map_err(|why| CliError::new(Kind::Damaged, format!("record {}: {why}", record.position)))?;
-        }
-        Ok(())
+        terms::check_record(record)
+            .map_err(|why| CliError::new(Kind::Damaged, format!("record {}: {why}", record.position)))
     })?;
-    invariant::ended_once(&reservations).map_err(broken)?;
-    invariant::check_all(&replayed.state).map_err(broken)?;
-    Ok(Verified {
-        frames: replayed.frames,
-        records,
-        tip: replayed.tip,
-        signatures: checked,
-        digest: replayed.state.digest(),
-    })
-}
-
-/// What sets quarks aside and what ends that: few and small records, which is why they are all kept until the end.
-fn ends_a_reservation(event: &Event) -> bool {
-    matches!(
-        event.kind(),
-        EventKind::IntentVerified
-            | EventKind::IntentConfirmed
-            | EventKind::IntentFailed
-            | EventKind::RefundScheduled
-            | EventKind::RefundConfirmed
-            | EventKind::RefundFailed
-            | EventKind::WithdrawalScheduled
-            | EventKind::WithdrawalConfirmed
-            | EventKind::WithdrawalFailed
-    )
+    let Audit { replay, records, signatures } = audited;
+    let (frames, tip, digest) = (replay.frames, replay.tip, replay.state.digest());
+    Ok(Verified { frames, records, tip, signatures, digest })
 }
 
 impl Verified {
@@ -178,6 +141,15 @@ impl From<ReplayError> for CliError {
         match error {
             ReplayError::Log(error) => error.into(),
             ReplayError::Illegal(_) | ReplayError::Broken { .. } => Self::new(Kind::Damaged, error),
+        }
+    }
+}
+
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Replay(error) => error.into(),
+            AuditError::Broken(_) | AuditError::Signature { .. } => Self::new(Kind::Damaged, error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a command prints: text for people, one JSON object for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -34,6 +34,14 @@ impl Output {
     /// How far something has come, for people only.
     pub(crate) fn progress(&self, what: &'static str) -> Progress {
         Progress::new(what, !self.json)
+    }
+
+    /// How far long work has come. Not where a program reads: its only object there is an error.
+    pub(crate) fn step(&self, text: &str) {
+        let mut err = std::io::stderr();
+        if !self.json || err.is_terminal() {
+            let _ = writeln!(err, "{}", plain(text));
+        }
     }
 
     pub(crate) fn error(&self, error: &CliError) {

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use quittance_core::ids::{NodeId, Position};
+use quittance_core::ids::NodeId;
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::contract::sample_frames;
 use quittance_runtime::log::{AppendError, EventLog, LogError};

@@ -13,6 +13,7 @@
 //! [`log::EventLog`], requests through [`Handle`].
 
 mod archive;
+mod audit;
 mod checkpoint;
 mod clock;
 mod committer;
@@ -32,6 +33,7 @@ pub mod log;
 pub mod table;
 
 pub use archive::ArchiveError;
+pub use audit::{Audit, AuditError, Signatures, audit};
 pub use checkpoint::Checkpoints;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
