@@ -21,7 +21,7 @@ use crate::output::Output;
 /// Frames that are written to the new log together: at most 4 MiB.
 const BATCH: usize = 64;
 /// What to do about a directory that cannot take another's place.
-const NOT_A_ROOT: &str = "if a file system begins there, a directory in it that does not exist yet";
+const NOT_A_ROOT: &str = "a directory that does not exist yet, in it or elsewhere";
 
 pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliError> {
     let place = Place::find(&args.into.data)?;
@@ -130,7 +130,8 @@ impl Place {
         let name = name.to_string_lossy().into_owned();
         let permissions = fs::metadata(&real).ok().map(|found| found.permissions());
         if is_root_of_file_system(&real, parent) {
-            let why = io::Error::from(io::ErrorKind::CrossesDevices);
+            let why =
+                io::Error::other("another file system is mounted there, and no directory can take its place");
             return Err(unusable(data, &why).hint(NOT_A_ROOT));
         }
         Ok(Self { parent: parent.to_owned(), data: real, name, permissions })

@@ -61,7 +61,7 @@ impl SledLog {
     ///
     /// Without a node, to look at a log that is there, as `verify` and `dump` do: nothing is written in `dir` and appends are
     /// refused. sled repairs what it opens, so this works on a copy in the system's temporary directory (`TMPDIR`), which
-    /// needs room for it; `dir` is locked only while it is copied.
+    /// needs room for it; `dir` is locked only while it is copied, and synced before: what is read is durable.
     ///
     /// Checked here: that `blobs/` is empty, that the log reaches the tip file's position with its hash, that every frame
     /// from there on verifies, follows and lies under its own key, and that the first one is of the tip file's node. What is
