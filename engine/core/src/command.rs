@@ -238,6 +238,27 @@ pub struct Report {
     pub expected: Option<Revision>,
 }
 
+impl Request {
+    /// The intent that it is about, if it is about one. Nothing is verified yet.
+    #[must_use]
+    pub fn intent(&self) -> Option<IntentId> {
+        match self {
+            Self::Create { intent, .. }
+            | Self::MarkScanned { intent, .. }
+            | Self::Cancel { intent, .. }
+            | Self::Submit { intent, .. }
+            | Self::ReportSettlement { intent, .. } => Some(*intent),
+            Self::Refund { refund, .. } => Some(refund.intent),
+            Self::Withdraw { .. }
+            | Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Deposit { .. }
+            | Self::ReportWithdrawal { .. } => None,
+        }
+    }
+}
+
 impl Command {
     /// The name, as in the lifecycle table where it is there.
     #[must_use]

@@ -11,7 +11,7 @@ use crate::checkpoint::Frozen;
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
 use crate::log::{EventLog, LogError};
-use crate::sequencer::{Reply, Told, reply};
+use crate::sequencer::{BatchReply, Reply, Told, reply};
 
 /// The most records in one commit: bounds what one sync can lose and what is held in memory meanwhile.
 const MAX_COMMIT_RECORDS: usize = 16 * 1024;
@@ -19,12 +19,15 @@ const MAX_COMMIT_RECORDS: usize = 16 * 1024;
 /// The records of one decision, and what may happen once they are durable.
 pub(crate) struct Commit {
     pub(crate) records: Vec<Record>,
+    /// Where in these each decision of a batch ends, of those that made any; empty for a single decision.
+    pub(crate) parts: Vec<usize>,
     pub(crate) release: Release,
 }
 
 /// An effect outside, held until what it stands on is durable.
 pub(crate) enum Release {
     Reply(Reply, Result<Accepted, Error>),
+    Batch(BatchReply, Vec<Result<Accepted, Error>>),
     Told(Told),
     /// The state as of here goes to the checkpointer, with the end of the log that it is the state of.
     Checkpoint(Box<Frozen>),
@@ -32,6 +35,11 @@ pub(crate) enum Release {
 }
 
 impl Commit {
+    /// The commit of one decision.
+    pub(crate) fn of(records: Vec<Record>, release: Release) -> Self {
+        Self { records, parts: Vec::new(), release }
+    }
+
     /// A frame has to end at a checkpoint: it is the end of its commit.
     fn is_checkpoint(&self) -> bool {
         matches!(self.release, Release::Checkpoint(_))
@@ -42,6 +50,7 @@ impl Release {
     pub(crate) fn release(self, durable: Result<(), Error>) {
         match self {
             Self::Reply(to, answer) => reply(to, durable.and(answer)),
+            Self::Batch(to, answers) => reply(to, durable.map(|()| answers)),
             Self::Told(told) => told(durable),
             Self::Checkpoint(_) | Self::Nothing => {}
         }
@@ -105,7 +114,15 @@ impl Committer {
         let mut builder = FrameBuilder::new(self.tip, self.epoch);
         let mut records = Vec::new();
         for commit in commits {
-            builder.push(&commit.records);
+            // What one input caused belongs together in one frame; what a batch caused need not.
+            let mut rest = &commit.records[..];
+            let mut taken = 0;
+            for end in &commit.parts {
+                let (part, more) = rest.split_at(end - taken);
+                builder.push(part);
+                (rest, taken) = (more, *end);
+            }
+            builder.push(rest);
             records.append(&mut commit.records);
         }
         if records.is_empty() {

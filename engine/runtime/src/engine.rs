@@ -24,6 +24,7 @@ use crate::recent::Recent;
 use crate::restore::{Keeper, Progress, restore};
 use crate::sequencer::{Job, Sequencer};
 use crate::table::Table;
+use crate::turns::Turns;
 use crate::verifier::{self, Unverified};
 
 /// How an engine is set up.
@@ -105,6 +106,7 @@ impl Engine {
         let (checkpointing, checkpointed) = bounded(0);
         let archive = restored.keeper.as_ref().map(|keeper| keeper.archive.clone());
         let shared = Arc::new(Shared {
+            turns: Arc::new(Turns::for_queue(options.queue)),
             recall: Recall::new(options.node, Arc::clone(&reader), archive),
             node: options.node,
             clock: options.clock.clone(),

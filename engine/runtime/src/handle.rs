@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError};
 use quittance_core::command::Request;
 use quittance_core::event::Record;
-use quittance_core::ids::{NodeId, Position, Timestamp};
+use quittance_core::ids::{IntentId, NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Key, State};
@@ -18,7 +18,11 @@ use crate::recall::{self, Recall};
 use crate::recent::Recent;
 use crate::sequencer::{Job, Query, Told};
 use crate::subscription::Subscription;
+use crate::turns::{Turn, Turns};
 use crate::verifier::Unverified;
+
+/// The most requests in one batch.
+pub const MAX_BATCH: usize = 1024;
 
 /// A way to ask the engine. Cheap to clone; every clone is as good as the first.
 #[derive(Clone, Debug)]
@@ -31,17 +35,17 @@ pub struct Handle {
 /// A request on its way; its answer comes when it is durable. Dropping it takes nothing back.
 #[derive(Debug)]
 #[must_use = "the answer says whether it was carried out"]
-pub struct Ticket {
-    answer: oneshot::Receiver<Result<Accepted, Error>>,
+pub struct Ticket<T = Accepted> {
+    answer: oneshot::Receiver<Result<T, Error>>,
     shared: Arc<Shared>,
 }
 
-impl Ticket {
+impl<T> Ticket<T> {
     /// The answer.
     ///
     /// # Errors
     /// As [`Handle::execute`].
-    pub async fn wait(self) -> Result<Accepted, Error> {
+    pub async fn wait(self) -> Result<T, Error> {
         self.shared.answer(self.answer).await
     }
 
@@ -49,7 +53,7 @@ impl Ticket {
     ///
     /// # Errors
     /// As [`Handle::execute`].
-    pub fn wait_blocking(self) -> Result<Accepted, Error> {
+    pub fn wait_blocking(self) -> Result<T, Error> {
         pollster::block_on(self.wait())
     }
 }
@@ -62,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) recall: Recall,
     pub(crate) gate: Gate,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
     /// Never changes; ends with the thread that answers last.
@@ -96,11 +101,33 @@ impl Handle {
     /// the same time may be carried out in any order.
     ///
     /// # Errors
-    /// The queue is full (`node_overloaded`), or the engine has stopped.
+    /// The queue is full, or one intent's share of it (`node_overloaded`), or the engine has stopped.
     pub fn begin(&self, request: Request) -> Result<Ticket, Error> {
         self.running()?;
         let (to, answer) = oneshot::channel();
-        self.requests.try_send(Unverified::Request(request, to)).map_err(|error| self.refused(&error))?;
+        let turn = request.intent().map(|intent| self.turn(&intent)).transpose()?;
+        let unverified = Unverified::Request(request, turn, to);
+        self.requests.try_send(unverified).map_err(|error| self.refused(&error))?;
+        Ok(Ticket { answer, shared: self.shared.clone() })
+    }
+
+    /// Asks for many things at once, which costs little more than asking for one: for a rail that reports a block of
+    /// settlements, or for whoever moves in from another system. They are decided in order, each by itself: one that is refused
+    /// holds up none of the others. The answers come together, in the same order, when all are durable.
+    ///
+    /// One worker checks all the signatures of a batch, so that signed requests are checked side by side only in several
+    /// batches.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_BATCH`] (`batch_too_large`), or as [`Handle::begin`]; then none of them is carried out.
+    pub fn begin_batch(&self, requests: Vec<Request>) -> Result<Ticket<Vec<Result<Accepted, Error>>>, Error> {
+        self.running()?;
+        if requests.len() > MAX_BATCH {
+            let (code, got) = (RejectionCode::BatchTooLarge, requests.len());
+            return Err(Rejection::new(code, "requests", ("at most", MAX_BATCH), got).into());
+        }
+        let (to, answer) = oneshot::channel();
+        self.requests.try_send(Unverified::Batch(requests, to)).map_err(|error| self.refused(&error))?;
         Ok(Ticket { answer, shared: self.shared.clone() })
     }
 
@@ -220,6 +247,14 @@ impl Handle {
         let (query, answer) = question(look);
         self.requests.try_send(Unverified::Query(key, query)).map_err(|error| self.refused(&error))?;
         Ok(answer)
+    }
+
+    fn turn(&self, intent: &IntentId) -> Result<Turn, Error> {
+        let turns = &self.shared.turns;
+        turns.take(intent).ok_or_else(|| {
+            let expected = ("requests under way about one intent: at most", turns.most());
+            Rejection::new(RejectionCode::NodeOverloaded, "intent", expected, intent).into()
+        })
     }
 
     fn running(&self) -> Result<(), Error> {

@@ -27,6 +27,7 @@ mod replay;
 mod restore;
 mod sequencer;
 mod subscription;
+mod turns;
 mod verifier;
 
 pub mod log;
@@ -38,7 +39,7 @@ pub use checkpoint::Checkpoints;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Failure, ShutdownError, StartError};
-pub use handle::{Handle, Ticket};
+pub use handle::{Handle, MAX_BATCH, Ticket};
 pub use recall::RecallError;
 pub use replay::{Replay, ReplayError, replay};
 pub use restore::Progress;

@@ -14,6 +14,7 @@ use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
 use crate::recall::Recalled;
+use crate::turns::Turn;
 
 /// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
 /// measured with may jump, or run on while the machine is suspended.
@@ -21,6 +22,18 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Result<Accepted, Error>>;
+
+/// Where the answers to a batch go.
+pub(crate) type BatchReply = oneshot::Sender<Result<Vec<Result<Accepted, Error>>, Error>>;
+
+/// One request of a batch behind the verify workers: a command, or why it is none.
+pub(crate) type Verified = Result<Ready, Error>;
+
+/// A command with all that is needed to decide it.
+pub(crate) struct Ready {
+    pub(crate) command: Command,
+    pub(crate) recalled: Option<Recalled>,
+}
 
 /// A question about the state: looks, and gives what to tell once the state it saw is durable.
 pub(crate) type Query = Box<dyn FnOnce(&State) -> Told + Send>;
@@ -30,7 +43,8 @@ pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// What the sequencer is given.
 pub(crate) enum Job {
-    Command(Command, Option<Recalled>, Reply),
+    Command(Ready, Option<Turn>, Reply),
+    Batch(Vec<Verified>, BatchReply),
     Query(Query, Option<Recalled>),
     /// These have ended and are in the archive.
     PutAway(Vec<(Key, Position)>),
@@ -38,7 +52,7 @@ pub(crate) enum Job {
 }
 
 /// Answers, unless the asker has gone away.
-pub(crate) fn reply(to: Reply, answer: Result<Accepted, Error>) {
+pub(crate) fn reply<T>(to: oneshot::Sender<Result<T, Error>>, answer: Result<T, Error>) {
     // The asker may have given up waiting; what it asked for is done all the same.
     let _ = to.send(answer);
 }
@@ -70,7 +84,11 @@ impl Sequencer {
                 }
             };
             let went_on = match job {
-                Ok(Job::Command(command, recalled, to)) => self.command(command, recalled, to),
+                Ok(Job::Command(ready, turn, to)) => {
+                    drop(turn);
+                    self.command(ready, to)
+                }
+                Ok(Job::Batch(verified, to)) => self.batch(verified, to),
                 Ok(Job::Query(query, recalled)) => self.query(query, recalled),
                 Ok(Job::PutAway(ended)) => self.put_away(&ended),
                 Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
@@ -85,40 +103,50 @@ impl Sequencer {
         }
     }
 
-    fn command(&mut self, command: Command, recalled: Option<Recalled>, to: Reply) -> bool {
+    fn command(&mut self, ready: Ready, to: Reply) -> bool {
         if !self.tick_if_due() {
             reply(to, Err(Error::Stopped));
             return false;
         }
-        // Also when that tick failed: nothing may be decided on what it left behind.
+        let mut effects = Effects::default();
+        let answer = self.decide(ready, &mut effects);
+        self.hand_on(Commit::of(effects.records, Release::Reply(to, answer)))
+    }
+
+    fn batch(&mut self, verified: Vec<Verified>, to: BatchReply) -> bool {
+        if !self.tick_if_due() {
+            reply(to, Err(Error::Stopped));
+            return false;
+        }
+        let (mut effects, mut parts) = (Effects::default(), Vec::with_capacity(verified.len()));
+        let decided = verified.into_iter().map(|verified| {
+            let before = effects.records.len();
+            let answer = self.decide(verified?, &mut effects);
+            if effects.records.len() > before {
+                parts.push(effects.records.len());
+            }
+            answer
+        });
+        let answers = decided.collect();
+        let release = Release::Batch(to, answers);
+        self.hand_on(Commit { records: effects.records, parts, release })
+    }
+
+    /// Decides one command: its records are added to those of its batch, its answer waits for them.
+    fn decide(&mut self, ready: Ready, effects: &mut Effects) -> Result<Accepted, Error> {
+        let Ready { command, recalled } = ready;
+        // Also when the tick before failed: nothing may be decided on what it left behind.
         if let Some(failure) = self.shared.failure() {
-            reply(to, Err(Error::Failed(failure)));
-            return true;
+            return Err(Error::Failed(failure));
         }
-        if let Err(full) = self.shared.gate.pass() {
-            reply(to, Err(Error::Full(full)));
-            return true;
+        self.shared.gate.pass().map_err(Error::Full)?;
+        let recalled = self.recall(recalled).map_err(Error::Failed)?;
+        let before = effects.records.len();
+        self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
+        if effects.records.len() == before {
+            self.put_away(recalled.as_slice());
         }
-        let recalled = match self.recall(recalled) {
-            Ok(recalled) => recalled,
-            Err(failure) => {
-                reply(to, Err(Error::Failed(failure)));
-                return true;
-            }
-        };
-        match self.handle(Input::Command(command)) {
-            Ok(Effects { records, answer }) => {
-                if records.is_empty() {
-                    self.put_away(recalled.as_slice());
-                }
-                let answer = answer.map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from));
-                self.hand_on(Commit { records, release: Release::Reply(to, answer) })
-            }
-            Err(failure) => {
-                reply(to, Err(Error::Failed(failure)));
-                true
-            }
-        }
+        effects.answer.take().map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from))
     }
 
     fn query(&mut self, query: Query, recalled: Option<Recalled>) -> bool {
@@ -133,7 +161,7 @@ impl Sequencer {
         let Ok(recalled) = self.recall(recalled) else { return true };
         let told = query(self.core.state());
         self.put_away(recalled.as_slice());
-        self.hand_on(Commit { records: Vec::new(), release: Release::Told(told) })
+        self.hand_on(Commit::of(Vec::new(), Release::Told(told)))
     }
 
     /// Takes back what the next command or query is about, if it was put away; what was taken back.
@@ -165,7 +193,7 @@ impl Sequencer {
         match self.schedule.as_mut().and_then(|schedule| due(schedule, self.core.state())) {
             Some(frozen) => {
                 let release = Release::Checkpoint(Box::new(frozen));
-                self.commits.send(Commit { records: Vec::new(), release }).is_ok()
+                self.commits.send(Commit::of(Vec::new(), release)).is_ok()
             }
             None => true,
         }
@@ -177,22 +205,20 @@ impl Sequencer {
         if !due || self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
             return true;
         }
-        match self.handle(Input::Tick) {
-            Ok(Effects { records, .. }) => {
-                records.is_empty() || self.hand_on(Commit { records, release: Release::Nothing })
-            }
+        let mut effects = Effects::default();
+        match self.handle(Input::Tick, &mut effects) {
+            Ok(()) if effects.records.is_empty() => true,
+            Ok(()) => self.hand_on(Commit::of(effects.records, Release::Nothing)),
             Err(_) => true,
         }
     }
 
-    fn handle(&mut self, input: Input) -> Result<Effects, Failure> {
+    fn handle(&mut self, input: Input, effects: &mut Effects) -> Result<(), Failure> {
         self.inputs += 1;
         let causation = CausationId((u128::from(self.epoch) << 64) | u128::from(self.inputs));
-        let mut effects = Effects::default();
-        match self.core.handle(self.clock.now(), causation, input, &mut effects) {
-            Ok(()) => Ok(effects),
-            Err(illegal) => Err(self.shared.fail(Failure::Illegal(illegal))),
-        }
+        self.core
+            .handle(self.clock.now(), causation, input, effects)
+            .map_err(|illegal| self.shared.fail(Failure::Illegal(illegal)))
     }
 
     /// Passes a commit on, or releases it at once when everything it stands on is durable already.

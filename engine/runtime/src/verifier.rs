@@ -7,11 +7,13 @@ use quittance_core::state::Key;
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
 use crate::recall::{Recall, Recalled};
-use crate::sequencer::{Job, Query, Reply, reply};
+use crate::sequencer::{BatchReply, Job, Query, Ready, Reply, Verified, reply};
+use crate::turns::Turn;
 
 /// What a verify worker is given.
 pub(crate) enum Unverified {
-    Request(Request, Reply),
+    Request(Request, Option<Turn>, Reply),
+    Batch(Vec<Request>, BatchReply),
     /// A question about something that may have ended.
     Query(Key, Query),
     Stop,
@@ -28,26 +30,29 @@ pub(crate) fn run(requests: &Receiver<Unverified>, sequencer: &Sender<Job>, shar
                 // Unanswered: the asker finds the failure where its answer should be.
                 Err(_) => continue,
             },
-            Unverified::Request(request, to) => match request.verify() {
-                Ok(command) => match look_up(&shared.recall, command.key(), shared) {
-                    Ok(recalled) => Job::Command(command, recalled, to),
-                    Err(error) => {
-                        reply(to, Err(error));
-                        continue;
-                    }
-                },
+            Unverified::Request(request, turn, to) => match ready(request, shared) {
+                Ok(ready) => Job::Command(ready, turn, to),
                 // No state was looked at, so there is nothing to wait for.
-                Err(rejection) => {
-                    reply(to, Err(rejection.into()));
+                Err(error) => {
+                    reply(to, Err(error));
                     continue;
                 }
             },
+            Unverified::Batch(requests, to) => {
+                Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to)
+            }
         };
         // Waits while the sequencer's queue is full; the queue in front of this worker then fills and refuses.
         if sequencer.send(job).is_err() {
             return;
         }
     }
+}
+
+fn ready(request: Request, shared: &Shared) -> Verified {
+    let command = request.verify()?;
+    let recalled = look_up(&shared.recall, command.key(), shared)?;
+    Ok(Ready { command, recalled })
 }
 
 fn look_up(recall: &Recall, key: Option<Key>, shared: &Shared) -> Result<Option<Recalled>, Error> {
