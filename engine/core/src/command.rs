@@ -8,6 +8,7 @@ use crate::event::{AttemptState, Authorization, CanceledBy, SignedForm};
 use crate::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Revision, Signature, TransactionId,
 };
+use crate::lifecycle::CommandKind;
 use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
@@ -276,6 +277,25 @@ impl Command {
             Self::Deposit { .. } => "deposit",
             Self::ReportSettlement(_) => "report_settlement",
             Self::ReportWithdrawal { .. } => "report_withdrawal",
+        }
+    }
+
+    /// The command's row in the lifecycle table; `None` for one that is about no intent.
+    #[must_use]
+    pub fn kind(&self) -> Option<CommandKind> {
+        match self {
+            Self::Create(_) => Some(CommandKind::Create),
+            Self::MarkScanned(_) => Some(CommandKind::MarkScanned),
+            Self::Cancel(_) => Some(CommandKind::Cancel),
+            Self::Submit(_) => Some(CommandKind::Submit),
+            Self::Refund(_) => Some(CommandKind::Refund),
+            Self::ReportSettlement(_) => Some(CommandKind::ReportSettlement),
+            Self::Withdraw(_)
+            | Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Deposit { .. }
+            | Self::ReportWithdrawal { .. } => None,
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
 pub(crate) enum Job {
     Command(Ready, Option<Turn>, Reply),
     Batch(Vec<Verified>, BatchReply),
+    /// What a busy worker hands on at a time.
+    Several(Vec<Job>),
     Query(Query, Option<Recalled>),
     /// These have ended and are in the archive.
     PutAway(Vec<(Key, Position)>),
@@ -84,21 +86,29 @@ impl Sequencer {
                 }
             };
             let went_on = match job {
-                Ok(Job::Command(ready, turn, to)) => {
-                    drop(turn);
-                    self.command(ready, to)
-                }
-                Ok(Job::Batch(verified, to)) => self.batch(verified, to),
-                Ok(Job::Query(query, recalled)) => self.query(query, recalled),
-                Ok(Job::PutAway(ended)) => self.put_away(&ended),
+                Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
-                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    self.checkpoint(Schedule::last);
-                    return;
-                }
+                Err(RecvTimeoutError::Disconnected) => false,
             } && self.checkpoint(Schedule::due);
             if !went_on {
                 return;
+            }
+        }
+    }
+
+    fn job(&mut self, job: Job) -> bool {
+        match job {
+            Job::Command(ready, turn, to) => {
+                drop(turn);
+                self.command(ready, to)
+            }
+            Job::Batch(verified, to) => self.batch(verified, to),
+            Job::Several(jobs) => jobs.into_iter().all(|job| self.job(job)),
+            Job::Query(query, recalled) => self.query(query, recalled),
+            Job::PutAway(ended) => self.put_away(&ended),
+            Job::Stop => {
+                self.checkpoint(Schedule::last);
+                false
             }
         }
     }

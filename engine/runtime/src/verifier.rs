@@ -19,32 +19,58 @@ pub(crate) enum Unverified {
     Stop,
 }
 
+/// What a busy worker hands on at a time: enough that waking the sequencer is a small part of the work, and no more than half a
+/// millisecond of checks, which is what a sync takes.
+const HAND_ON: usize = 8;
+
 /// Checks signatures, and brings back what a request is about if it has ended, until told to stop. Nothing here changes
 /// anything: any number of these run side by side, and the sequencer finds ready what it needs.
 pub(crate) fn run(requests: &Receiver<Unverified>, sequencer: &Sender<Job>, shared: &Arc<Shared>) {
-    while let Ok(unverified) = requests.recv() {
-        let job = match unverified {
-            Unverified::Stop => return,
-            Unverified::Query(key, query) => match look_up(&shared.recall, Some(key), shared) {
-                Ok(recalled) => Job::Query(query, recalled),
-                // Unanswered: the asker finds the failure where its answer should be.
-                Err(_) => continue,
-            },
-            Unverified::Request(request, turn, to) => match ready(request, shared) {
-                Ok(ready) => Job::Command(ready, turn, to),
-                // No state was looked at, so there is nothing to wait for.
-                Err(error) => {
-                    reply(to, Err(error));
-                    continue;
-                }
-            },
-            Unverified::Batch(requests, to) => {
-                Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to)
+    let mut stopped = false;
+    while !stopped && let Ok(first) = requests.recv() {
+        let mut jobs = Vec::new();
+        let mut next = Some(first);
+        // Alone, a request is handed on at once; in a crowd a few go together.
+        while let Some(unverified) = next.take() {
+            match job(unverified, shared) {
+                Some(Job::Stop) => stopped = true,
+                Some(job) => jobs.push(job),
+                None => {}
             }
+            if !stopped && jobs.len() < HAND_ON {
+                next = requests.try_recv().ok();
+            }
+        }
+        let job = match jobs.len() {
+            0 => continue,
+            1 => jobs.pop(),
+            _ => Some(Job::Several(jobs)),
         };
         // Waits while the sequencer's queue is full; the queue in front of this worker then fills and refuses.
-        if sequencer.send(job).is_err() {
+        if job.is_some_and(|job| sequencer.send(job).is_err()) {
             return;
+        }
+    }
+}
+
+/// What the sequencer gets of it; `None` when it is answered already.
+fn job(unverified: Unverified, shared: &Shared) -> Option<Job> {
+    match unverified {
+        Unverified::Stop => Some(Job::Stop),
+        // Unanswered if that fails: the asker finds the failure where its answer should be.
+        Unverified::Query(key, query) => {
+            look_up(&shared.recall, Some(key), shared).ok().map(|recalled| Job::Query(query, recalled))
+        }
+        Unverified::Request(request, turn, to) => match ready(request, shared) {
+            Ok(ready) => Some(Job::Command(ready, turn, to)),
+            // No state was looked at, so there is nothing to wait for.
+            Err(error) => {
+                reply(to, Err(error));
+                None
+            }
+        },
+        Unverified::Batch(requests, to) => {
+            Some(Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to))
         }
     }
 }
