@@ -31,8 +31,12 @@ pub(crate) fn run(args: BenchArgs, output: &Output) -> Result<(), CliError> {
             output.step("warning: that is memory, not a disk; --data DIR names another place");
         }
     }
+    let mut said = String::new();
     let report = quittance_bench::run(&plan, &mut |next| {
-        output.step(next);
+        if said != next {
+            output.step(next);
+            next.clone_into(&mut said);
+        }
         if stopping.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     let json = serde_json::to_value(&report).map_err(CliError::failed)?;

@@ -37,7 +37,8 @@ pub use report::{Against, Figure, Program, Report, SCHEMA, Settings, Unavailable
 
 use context::Context;
 
-/// Measures what the plan says. `progress` is told what is measured next, several times a minute, and can end it there.
+/// Measures what the plan says. `progress` is told what is measured next, every few seconds and perhaps in the same words again,
+/// and can end it there.
 ///
 /// Everything is written in a directory of its own inside the plan's, which is removed at the end.
 ///

@@ -8,7 +8,7 @@ use crate::event::{Event, EventKind, Record, Subject};
 use crate::evolve::IllegalTransition;
 use crate::ids::{CausationId, IntentId, Position, Timestamp};
 use crate::invariant;
-use crate::lifecycle::{self, CommandKind, Outcome};
+use crate::lifecycle::{self, Outcome};
 use crate::rejection::Rejection;
 use crate::state::{Ended, Intent, Key, State, Status};
 

@@ -8,10 +8,9 @@ use quittance_core::frame::decode;
 use crate::context::Context;
 use crate::error::{BenchError, file};
 use crate::figure::Group;
-use crate::floor::{Room, bare_sled, checks_per_second, raw_file};
+use crate::floor::{Room, bare_sled, checks_on_all_cores, raw_file};
 use crate::frames::Groups;
 use crate::load;
-use crate::machine::cores;
 use crate::measure::verify::checks;
 use crate::node::Node;
 
@@ -37,7 +36,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
         context.add("disk.frames_per_intent", groups.bytes() as f64 / count);
         drop(dir);
 
-        let checked = checks_per_second(&checks, cores(), context.sizes().sample)?;
+        let checked = checks_on_all_cores(&checks, context.sizes().sample)?;
         context.add("verify.lifecycles", checked / 2.0);
         let raw = raw_file(context.fresh()?, &groups, Room::Made, Duration::MAX)?;
         context.add("raw.lifecycles", count / raw.elapsed.as_secs_f64());

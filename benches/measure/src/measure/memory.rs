@@ -24,7 +24,8 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
     let before = resident();
     let mut done = 0;
     while done < open {
-        context.progress(&format!("memory: {done} of {open} intents open"))?;
+        let percent = done * 100 / open / 10 * 10;
+        context.progress(&format!("memory: {percent} % of {open} intents open"))?;
         let end = (done + BATCH).min(open);
         let batch: Vec<_> = (done..end).map(world::create).collect();
         load::closed(&node, batch)?;

@@ -7,9 +7,8 @@ use quittance_runtime::{Signatures, audit, replay};
 use crate::context::Context;
 use crate::error::{BenchError, open_log};
 use crate::figure::Group;
-use crate::floor::checks_per_second;
+use crate::floor::checks_on_all_cores;
 use crate::load;
-use crate::machine::cores;
 use crate::measure::verify::checks;
 use crate::node::Node;
 
@@ -36,7 +35,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
         let start = Instant::now();
         let audited = audit::<BenchError>(&*reader, Signatures::on_all_cores(), |_, _| Ok(()))?;
         context.add("replay.signatures", audited.signatures as f64 / start.elapsed().as_secs_f64());
-        context.add("replay.verify", checks_per_second(&checks, cores(), context.sizes().sample)?);
+        context.add("replay.verify", checks_on_all_cores(&checks, context.sizes().sample)?);
         if audited.signatures != checks.len() as u64 {
             let why = format!("the log has {} signatures, {} were written", audited.signatures, checks.len());
             return Err(BenchError::Wrong(why));

@@ -1,8 +1,7 @@
 use crate::context::Context;
 use crate::error::BenchError;
 use crate::figure::Group;
-use crate::floor::{Check, checks_per_second};
-use crate::machine::cores;
+use crate::floor::{Check, checks_on_all_cores, checks_per_second};
 
 /// Signatures of requests and payments, checked from the bytes that come in, on one core and on all.
 pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
@@ -10,7 +9,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
     let length = context.sizes().sample;
     context.runs(Group::Verify, |context| {
         context.add("verify.one_core", checks_per_second(&checks, 1, length)?);
-        context.add("verify.all_cores", checks_per_second(&checks, cores(), length)?);
+        context.add("verify.all_cores", checks_on_all_cores(&checks, length)?);
         Ok(())
     })
 }
