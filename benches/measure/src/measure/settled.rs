@@ -36,7 +36,8 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
     match (before, after) {
         (Some(before), Some(after)) => context.add("settled.memory", after.saturating_sub(before) as f64),
         _ => {
-            context.without("settled.memory", "this system does not say how much memory a process has in use")
+            context
+                .without("settled.memory", "this system does not say how much memory a process has in use");
         }
     }
     let digest = node.handle().query_blocking(quittance_core::state::State::digest)?;
