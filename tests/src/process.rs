@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// How long a server may take to say where it listens: a debug build that replays some thousand records on a busy machine.
 const START: Duration = Duration::from_secs(60);
+/// So few records that what has ended leaves memory, and comes back, in every test that pays a few times.
+const SNAPSHOT_EVERY: &str = "24";
 /// How long a command, or a server asked to stop, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -66,6 +68,15 @@ impl Here {
         Server::start(self.binary, data)
     }
 
+    /// The same, with more arguments.
+    ///
+    /// # Panics
+    /// It does not say where it listens.
+    #[must_use]
+    pub fn serve_with(&self, data: &Path, arguments: &[&str]) -> Server {
+        Server::start_with(self.binary, data, arguments)
+    }
+
     /// Starts a node in `data` and kills it before it can serve, as a machine does that fails again while it recovers.
     ///
     /// # Panics
@@ -74,6 +85,7 @@ impl Here {
         let mut child = Command::new(self.binary)
             .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .env("QUITTANCE_SNAPSHOT_EVERY", SNAPSHOT_EVERY)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -170,7 +182,13 @@ impl Server {
     /// It does not say where it listens.
     #[must_use]
     pub fn start(binary: impl AsRef<Path>, data: &Path) -> Self {
-        Self::launch(&mut Command::new(binary.as_ref()), data).unwrap_or_else(|ended| {
+        Self::start_with(binary, data, &[])
+    }
+
+    fn start_with(binary: impl AsRef<Path>, data: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(binary.as_ref());
+        command.env("QUITTANCE_SNAPSHOT_EVERY", SNAPSHOT_EVERY);
+        Self::launch_with(&mut command, data, arguments).unwrap_or_else(|ended| {
             panic!("the server did not say where it listens, but ended with {}: {}", ended.code, ended.stderr)
         })
     }
@@ -184,10 +202,15 @@ impl Server {
     /// # Panics
     /// There is no such program.
     pub fn launch(command: &mut Command, data: &Path) -> Result<Self, Ran> {
+        Self::launch_with(command, data, &[])
+    }
+
+    fn launch_with(command: &mut Command, data: &Path, arguments: &[&str]) -> Result<Self, Ran> {
         let complaints = data.with_extension("stderr");
         let mut child = command
             .args(["serve", "--dev", "--json", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&complaints).expect("a file for the server's log"))

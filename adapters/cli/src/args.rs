@@ -124,6 +124,9 @@ pub(crate) struct ServeArgs {
     /// Replay the whole log and make the archive and the snapshot anew, instead of starting from the last snapshot.
     #[arg(long)]
     pub(crate) rebuild: bool,
+    /// Keep a snapshot after this many records: fewer make a restart shorter and writes more [default: 400000].
+    #[arg(long, env = "QUITTANCE_SNAPSHOT_EVERY", value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(2..))]
+    pub(crate) snapshot_every: Option<u64>,
     /// MiB of the disk to leave free: with less, the node takes no writes until there is room again [default: 64].
     #[arg(long, env = "QUITTANCE_DISK_RESERVE_MB", value_name = "MIB")]
     pub(crate) disk_reserve_mb: Option<u32>,

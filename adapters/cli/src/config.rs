@@ -40,6 +40,8 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(default)]
     dev: bool,
+    /// Records between two snapshots.
+    snapshot_every: Option<u64>,
     /// MiB of the disk to leave free.
     disk_reserve_mb: Option<u32>,
     /// Accounts that may be named as destinations before they ever held anything.
@@ -130,6 +132,14 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
     options.rebuild = args.rebuild;
+    if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
+        if records < 2 {
+            return Err(CliError::misuse(format!("snapshot_every is {records}; it has to be at least 2"))
+                .hint("leave it out for a snapshot every 400000 records"));
+        }
+        options.checkpoints.snapshot_every = records;
+        options.checkpoints.archive_every = records / 2;
+    }
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }

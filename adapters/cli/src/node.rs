@@ -15,7 +15,7 @@ use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader};
-use quittance_runtime::{Engine, Handle, Options, StartError};
+use quittance_runtime::{Checkpoints, Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ pub(crate) struct NodeOptions {
     pub(crate) policy: PolicyFile,
     /// Makes the archive and the snapshot anew from the log.
     pub(crate) rebuild: bool,
+    /// How often what has ended leaves memory, and a snapshot is kept.
+    pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
     pub(crate) disk_reserve: u64,
 }
@@ -57,8 +59,8 @@ impl NodeOptions {
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
-        let (rates, accounts) = (Vec::new(), Vec::new());
-        Self { data, listen, dev, rates, accounts, policy, rebuild, disk_reserve }
+        let (rates, accounts, checkpoints) = (Vec::new(), Vec::new(), Checkpoints::default());
+        Self { data, listen, dev, rates, accounts, policy, rebuild, checkpoints, disk_reserve }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -233,6 +235,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     }));
     let mut setup = Options {
         table: Some(Arc::new(log.table("state"))),
+        checkpoints: options.checkpoints,
         rebuild: options.rebuild,
         progress: Some(replaying),
         ..Options::new(node)
