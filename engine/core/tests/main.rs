@@ -4,6 +4,7 @@
 mod edges;
 mod exhaustive;
 mod forgeries;
+mod frame_search;
 mod fuzz_replay;
 mod golden;
 mod layout;
