@@ -8,7 +8,7 @@ use quittance_core::ids::Position;
 use quittance_core::{invariant, verify};
 use quittance_http_api::document;
 use quittance_log_sled::SledLog;
-use quittance_runtime::log::EventLog;
+use quittance_runtime::log::{EventLog, LogError};
 use quittance_runtime::{ReplayError, replay};
 
 use crate::error::{CliError, Kind};
@@ -41,7 +41,15 @@ pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
         return Err(CliError::misuse(format!("{}: there is no log here", data.display()))
             .hint("the directory that was given to quittance serve --data"));
     }
-    Ok(SledLog::open(data, None)?)
+    // What is torn or was put back at the log's end is told as a warning.
+    crate::serve::log_to_stderr("warn");
+    SledLog::open(data, None).map_err(|error| match &error {
+        LogError::Store { .. } => CliError::from(error).hint(format!(
+            "TMPDIR=DIR with room for a copy of the log, which is what is read (now {})",
+            std::env::temp_dir().display()
+        )),
+        _ => error.into(),
+    })
 }
 
 /// What a log that verifies amounts to.

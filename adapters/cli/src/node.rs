@@ -167,7 +167,10 @@ impl Node {
         if let Err(error) = rail {
             tracing::error!(%error, "scheduled payments are settled at the next start");
         }
-        tip.map_err(CliError::failed)
+        tip.map_err(|error| {
+            CliError::failed(error)
+                .hint("nothing acknowledged is lost; see to the disk, then start the node again")
+        })
     }
 }
 
