@@ -182,3 +182,25 @@ fn values_in_files_of_their_own_are_refused_because_nobody_syncs_them() {
     let error = error(dir.path(), Some(NODE)).to_string();
     assert!(error.contains("blobs should be empty"), "{error}");
 }
+
+#[test]
+fn a_damaged_snapshot_is_named_and_the_log_opens_without_it() {
+    let dir = TempDir::new().unwrap();
+    write_log(dir.path(), NODE, &[1, 300]);
+    let tip = write_log(dir.path(), NODE, &[5]);
+    let log = dir.path().join("log");
+    let is_snapshot =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("snap."));
+    let snapshot = content(&log).into_keys().find(|path| is_snapshot(path)).unwrap();
+    let mut bytes = fs::read(&snapshot).unwrap();
+    bytes[20] ^= 0x01;
+    fs::write(&snapshot, bytes).unwrap();
+    let name = snapshot.file_name().unwrap().to_string_lossy().into_owned();
+    for node in [None, Some(NODE)] {
+        let error = error(dir.path(), node).to_string();
+        let named = error.contains(&format!("bytes in {}", log.display()));
+        assert!(named && error.contains(&format!("if they are in {name}")), "{error}");
+    }
+    fs::remove_file(&snapshot).unwrap();
+    assert_eq!(SledLog::open(dir.path(), Some(NODE)).unwrap().tip(), tip);
+}
