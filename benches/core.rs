@@ -6,10 +6,12 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use ed25519_dalek::Signer;
 use quittance_benches::{NOW, core, create, key, step, submit};
 use quittance_core::command::{Command, Report, Request, SettlementOutcome};
+use quittance_core::decide::decide;
 use quittance_core::event::{Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip, decode};
 use quittance_core::ids::{AttemptNumber, Position, Signature};
 use quittance_core::machine::{Core, Effects};
+use quittance_core::record;
 use quittance_core::state::State;
 use quittance_core::verify::is_signed_by;
 
@@ -68,6 +70,18 @@ fn decide_and_evolve(criterion: &mut Criterion) {
         });
     }
     group.finish();
+    let mut group = criterion.benchmark_group("decide alone, per command");
+    group.throughput(Throughput::Elements(INTENTS));
+    for (name, start, commands) in [("create", &base, &creates), ("submit", &created, &submits)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for command in commands {
+                    black_box(decide(start.state(), command, NOW).expect("accepted"));
+                }
+            });
+        });
+    }
+    group.finish();
 }
 
 fn verify(criterion: &mut Criterion) {
@@ -96,8 +110,15 @@ fn frames(criterion: &mut Criterion) {
         builder.finish().0
     };
     let encoded = encode();
-    let mut group = criterion.benchmark_group("frames, per record");
+    let mut group = criterion.benchmark_group("records and frames, per record");
     group.throughput(Throughput::Elements(INTENTS));
+    group.bench_function("encode a record", |bencher| {
+        let mut bytes = Vec::new();
+        bencher.iter(|| {
+            bytes.clear();
+            records.iter().for_each(|record| record::encode(black_box(record), &mut bytes));
+        });
+    });
     group.bench_function("encode and chain", |bencher| bencher.iter(encode));
     group.bench_function("check and decode", |bencher| {
         bencher.iter(|| {
@@ -111,7 +132,7 @@ fn replay(criterion: &mut Criterion) {
     let mut all = Effects::default();
     let mut world = Core::default();
     let begin = Request::Initialize { node: quittance_benches::NODE, policy: quittance_benches::policy() };
-    let setup = std::iter::once(begin).chain(quittance_benches::deposits());
+    let setup = std::iter::once(begin).chain(quittance_benches::funds());
     let lives = (0..INTENTS).flat_map(|number| [create(number), submit(number, NOW)]);
     for request in setup.chain(lives) {
         step(&mut world, &request.verify().expect("signed"), &mut all);
@@ -121,7 +142,7 @@ fn replay(criterion: &mut Criterion) {
     }
     let mut group = criterion.benchmark_group("state");
     group.throughput(Throughput::Elements(all.records.len() as u64));
-    group.bench_function("apply, per record", |bencher| {
+    group.bench_function("evolve (apply), per record", |bencher| {
         bencher.iter(|| {
             let mut state = State::default();
             all.records.iter().for_each(|record| state.apply(record).expect("legal"));

@@ -1,4 +1,5 @@
-//! The power is cut under the log, and under a whole node that deals: what was acknowledged is on the disk.
+//! The power is cut under the log, under a backup of one, and under a whole node that deals: what was acknowledged is on
+//! the disk.
 //!
 //! Each disk is cut twice. Needs root, loop devices, mkfs.ext4 and python3; without them it says that it was skipped. How many trials is
 //! `QUITTANCE_POWERCUT_TRIALS`.
@@ -20,12 +21,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
-    let trials =
-        [("the whole node", Some(node.to_owned()), "1.2"), ("the log alone", examples::of_the_log(), "0.8")];
+    let trials = [
+        ("the whole node", Some(node.to_owned()), "1.2"),
+        ("the log alone", examples::of_the_log(), "0.8"),
+        ("a backup", examples::of_the_files(), "0.8"),
+    ];
     let mut code = ExitCode::SUCCESS;
     for (what, program, longest) in trials {
         let Some(program) = program else {
-            println!("powercut: {what}: the example of the log does not build");
+            println!("powercut: {what}: its example does not build");
             return ExitCode::FAILURE;
         };
         match cut(&program, longest) {

@@ -121,7 +121,34 @@ fn what_people_see_is_what_is_written_down() {
     ] {
         said.run(line);
     }
+    for line in [
+        "backup DIR/backup --data DIR/data",
+        "backup DIR/backup --data DIR/data --with-key --json",
+        "export DIR/log.quittance --data DIR/data",
+        "restore DIR/backup --data DIR/data",
+    ] {
+        said.run(line);
+    }
     server.stop();
+    for line in [
+        "backup DIR/backup --data DIR/data",
+        "backup",
+        "backup DIR/data --data DIR/data",
+        "backup DIR/new --data DIR/nowhere",
+        "restore DIR/backup --data DIR/restored",
+        "restore DIR/backup --data DIR/restored2 --json",
+        "restore DIR/log.quittance --data DIR/again",
+        "restore DIR/data --data DIR/again",
+        "restore DIR/backup --data DIR/again --key DIR/payer.key",
+        "export DIR/log.quittance --data DIR/data",
+        "import DIR/log.quittance --data DIR/restored",
+        "import DIR/log.quittance --data DIR/copy",
+        "import DIR/log.quittance --data DIR/copy2 --json",
+        "import DIR/payer.key --data DIR/again",
+        "import DIR/nothing --data DIR/again --json",
+    ] {
+        said.run(line);
+    }
     said.run("why SECOND --data DIR/data");
     said.run("why GHEXGTE2r1PartuDip4VhDz8b2RY4xqRTRtMCUEaEXXN --data DIR/data --json");
     said.run("log verify --data DIR/data");

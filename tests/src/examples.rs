@@ -8,16 +8,18 @@ use serde_json::Value;
 /// The embedded log's own writer and checker.
 #[must_use]
 pub fn of_the_log() -> Option<PathBuf> {
+    example("quittance-log-sled", "powercut")
+}
+
+/// The writer and checker of the log as plain files.
+#[must_use]
+pub fn of_the_files() -> Option<PathBuf> {
+    example("quittance-log-file", "powercut-file")
+}
+
+fn example(package: &str, name: &str) -> Option<PathBuf> {
     let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "quittance-log-sled",
-            "--example",
-            "powercut",
-            "--message-format=json",
-        ])
+        .args(["build", "--quiet", "--package", package, "--example", name, "--message-format=json"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .ok()?;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use quittance_bench::Group;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -70,6 +72,33 @@ pub(crate) enum Command {
     /// Read and check the log of a node that is not running.
     #[command(subcommand, after_help = "Example:\n  quittance log verify --data ./data")]
     Log(LogCommand),
+    /// Copy what is new in a node's log, running or not, into a backup.
+    #[command(
+        after_help = "Example:\n  quittance backup /mnt/safe/node --data ./data          once a minute, say\n  quittance backup /mnt/safe/node --data ./data --with-key"
+    )]
+    Backup(BackupArgs),
+    /// Make a node's directory from a backup.
+    #[command(
+        after_help = "Example:\n  quittance restore /mnt/safe/node --data ./data --key node.key\n\nNever run two nodes with one key: they would write two histories, of which one is lost."
+    )]
+    Restore(RestoreArgs),
+    /// Write a node's log, running or not, to one portable file.
+    #[command(after_help = "Example:\n  quittance export log.quittance --data ./data")]
+    Export {
+        /// The file; must not exist.
+        file: PathBuf,
+        /// The node's directory.
+        #[arg(long, env = "QUITTANCE_DATA")]
+        data: PathBuf,
+    },
+    /// Make a node's directory from a file that `export` wrote.
+    #[command(after_help = "Example:\n  quittance import log.quittance --data ./copy")]
+    Import(ImportArgs),
+    /// Measure the engine, and on the same machine what bounds it.
+    #[command(
+        after_help = "Example:\n  quittance bench --quick\n  quittance bench --data /var/lib/quittance --only lifecycles,latency --json"
+    )]
+    Bench(BenchArgs),
     /// Look at accounts and fill them.
     #[command(
         subcommand,
@@ -92,6 +121,9 @@ pub(crate) struct ServeArgs {
     /// For trying things out: any destination, deposits by anybody, a table of exchange rates. Never for real money.
     #[arg(long, env = "QUITTANCE_DEV", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(crate) dev: Option<bool>,
+    /// Replay the whole log and make the archive and the snapshot anew, instead of starting from the last snapshot.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
     /// MiB of the disk to leave free: with less, the node takes no writes until there is room again [default: 64].
     #[arg(long, env = "QUITTANCE_DISK_RESERVE_MB", value_name = "MIB")]
     pub(crate) disk_reserve_mb: Option<u32>,
@@ -233,6 +265,69 @@ pub(crate) enum LogCommand {
         #[arg(long)]
         skip_signatures: bool,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackupArgs {
+    /// The backup's directory: missing, empty, or an earlier backup of the same node, which is continued.
+    pub(crate) dir: PathBuf,
+    /// The node's directory.
+    #[arg(long, env = "QUITTANCE_DATA")]
+    pub(crate) data: PathBuf,
+    /// Copy the node's secret key into the backup too. Whoever reads it there can act as the node.
+    #[arg(long)]
+    pub(crate) with_key: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// The backup's directory.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) into: IntoArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// The file.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) into: IntoArgs,
+}
+
+/// Where a node's directory is made.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct IntoArgs {
+    /// The new node's directory; must be missing or empty.
+    #[arg(long, env = "QUITTANCE_DATA")]
+    pub(crate) data: PathBuf,
+    /// The node's key file. Without it, and without one in the backup, the log can be read but no node can run on it.
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// A directory on the disk to measure. What is written there is in a directory of its own, which is removed at the end.
+    #[arg(long, default_value = ".")]
+    pub(crate) data: PathBuf,
+    /// Take a few seconds in all instead of a few minutes; the figures are rough.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How often to repeat each measurement; the figure is the median. 5 when absent, 2 with --quick.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=quittance_bench::MAX_RUNS as i64))]
+    pub(crate) runs: Option<u16>,
+    /// Take only these measurements.
+    #[arg(long, value_delimiter = ',', value_parser = groups())]
+    pub(crate) only: Vec<Group>,
+    /// How many intents to keep open while memory is measured: 20000 when absent, 1000 with --quick. A million takes some
+    /// minutes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=quittance_bench::MAX_OPEN))]
+    pub(crate) open: Option<u64>,
+}
+
+fn groups() -> impl TypedValueParser<Value = Group> {
+    PossibleValuesParser::new(Group::ALL.map(Group::name)).try_map(|name| name.parse::<Group>())
 }
 
 #[derive(Debug, Subcommand)]

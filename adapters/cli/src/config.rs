@@ -129,6 +129,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     };
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.rebuild = args.rebuild;
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }

@@ -110,3 +110,30 @@ impl From<quittance_runtime::log::LogError> for CliError {
         }
     }
 }
+
+impl From<quittance_log_file::FileError> for CliError {
+    fn from(error: quittance_log_file::FileError) -> Self {
+        use quittance_log_file::FileError;
+        let (kind, hint) = match error {
+            FileError::Damaged { .. } => {
+                (Kind::Damaged, "another copy; a new backup goes into another directory")
+            }
+            FileError::NotNext { .. } => {
+                (Kind::Damaged, "quittance log verify --data DIR, once the node has stopped")
+            }
+            FileError::OtherHistory { .. } => (
+                Kind::Misuse,
+                "another directory for this log; keep both until you know which history is right",
+            ),
+            FileError::NotALog { .. } => (Kind::Misuse, "a file that quittance export has written"),
+            FileError::NotABackup { .. } => {
+                (Kind::Misuse, "an empty directory, or one that quittance backup has written")
+            }
+            FileError::OtherNode { .. } => (Kind::Misuse, "another directory for this node"),
+            FileError::Exists { .. } => (Kind::Misuse, "another name"),
+            FileError::InUse { .. } => (Kind::Misuse, "the same command once that has ended"),
+            FileError::Io { .. } => return Self::failed(error),
+        };
+        Self::new(kind, error).hint(hint)
+    }
+}

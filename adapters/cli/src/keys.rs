@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use quittance_core::ids::NodeId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -101,6 +102,21 @@ pub(crate) fn read(path: &Path) -> Result<SigningKey, CliError> {
         return Err(wrong("public_key does not belong to secret_key".into()));
     }
     Ok(key)
+}
+
+/// Reads the key file of a node.
+///
+/// # Errors
+/// As [`read`]; also for another node's key.
+pub(crate) fn read_of(path: &Path, node: NodeId) -> Result<SigningKey, CliError> {
+    let hint = "the node.key of the node's own directory, or of a backup made with --with-key";
+    let key = read(path).map_err(|error| error.hint(hint))?;
+    if key.verifying_key().to_bytes() == node.0 {
+        return Ok(key);
+    }
+    let message =
+        format!("{} is the key of node {}; the log is of node {node}", path.display(), public(&key));
+    Err(CliError::misuse(message).hint(hint))
 }
 
 pub(crate) fn new(out: &Path, output: &Output) -> Result<(), CliError> {

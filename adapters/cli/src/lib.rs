@@ -2,20 +2,28 @@
 
 mod account;
 mod args;
+mod backup;
+mod bench;
 mod client;
 mod config;
 mod demo;
 mod error;
+mod export;
 mod keys;
 mod lifecycle;
 mod listener;
 mod log;
 mod node;
+#[cfg(unix)]
+mod operator;
 mod output;
 mod pay;
+mod progress;
 mod refund;
+mod restore;
 mod serve;
 mod show;
+mod source;
 mod terms;
 mod why;
 mod withdraw;
@@ -64,6 +72,11 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Log(LogCommand::Verify { data, skip_signatures }) => {
             log::verify(&data, !skip_signatures, output)
         }
+        Command::Backup(args) => backup::run(&args, output),
+        Command::Restore(args) => restore::restore(&args, output),
+        Command::Export { file, data } => export::run(&file, &data, output),
+        Command::Import(args) => restore::import(&args, output),
+        Command::Bench(args) => bench::run(args, output),
         Command::Account(AccountCommand::Show { account, server }) => {
             account::show(&account, &server, output)
         }

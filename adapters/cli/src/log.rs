@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use quittance_core::event::{Event, EventKind, Record};
+use quittance_core::digest::Digest;
+use quittance_core::event::Record;
+use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
-use quittance_core::{invariant, verify};
+use quittance_core::state::State;
 use quittance_http_api::document;
 use quittance_log_sled::SledLog;
-use quittance_runtime::log::{EventLog, LogError};
-use quittance_runtime::{ReplayError, replay};
+use quittance_runtime::log::{EventLog, LogError, LogReader};
+use quittance_runtime::{Audit, AuditError, ReplayError, Signatures, audit, replay};
 
 use crate::error::{CliError, Kind};
 use crate::node::KEY_FILE;
@@ -36,15 +38,11 @@ pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(
 
 /// Opens a log to read it.
 pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
-    // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
-    if !data.join("log").exists() && !data.join(KEY_FILE).exists() {
-        return Err(CliError::misuse(format!("{}: there is no log here", data.display()))
-            .hint("the directory that was given to quittance serve --data"));
-    }
+    must_be_in(data)?;
     // What is torn or was put back at the log's end is told as a warning.
     crate::serve::log_to_stderr("warn");
     SledLog::open(data, None).map_err(|error| match &error {
-        LogError::Store { .. } => CliError::from(error).hint(format!(
+        LogError::Store { path, .. } if path.starts_with("copying ") => CliError::from(error).hint(format!(
             "TMPDIR=DIR with room for a copy of the log, which is what is read (now {})",
             std::env::temp_dir().display()
         )),
@@ -52,92 +50,86 @@ pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
     })
 }
 
+/// Refuses a directory where no node has ever been.
+pub(crate) fn must_be_in(data: &Path) -> Result<(), CliError> {
+    // Where a node has been there is its key; without both, the path is wrong rather than the log lost.
+    if data.join("log").exists() || data.join(KEY_FILE).exists() {
+        return Ok(());
+    }
+    Err(CliError::misuse(format!("{}: there is no log here", data.display()))
+        .hint("the directory that was given to quittance serve --data"))
+}
+
 /// What a log that verifies amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
-    frames: u64,
-    records: u64,
-    last_position: u64,
+    pub(crate) frames: u64,
+    pub(crate) records: u64,
+    pub(crate) tip: Tip,
     signatures: u64,
-    chain: String,
-    digest: String,
+    pub(crate) digest: Digest,
 }
 
-/// Checks a whole log: every frame, link and record, every signature if asked, and what must hold of the state it folds to.
+/// Checks the log of a node that is not running, its signatures if asked.
 ///
 /// # Errors
 /// The first thing that does not hold.
 pub(crate) fn verified(data: &Path, signatures: bool) -> Result<Verified, CliError> {
-    let log = open(data)?;
-    let (mut records, mut checked, mut reservations) = (0, 0, Vec::new());
-    let mut before = None;
-    // The replay itself checks what no single record may break.
-    let broken = |violation| CliError::new(Kind::Damaged, violation);
-    let replayed = replay::<CliError>(&*log.reader(), |_, record| {
-        records += 1;
-        invariant::follows(before.as_ref(), record).map_err(broken)?;
-        before = Some(record.clone());
-        if ends_a_reservation(&record.event) {
-            reservations.push(record.clone());
-        }
-        if signatures && let Some(valid) = verify::recheck(record) {
-            checked += 1;
-            if !valid {
-                let message = format!("record {}: the signature does not verify", record.position);
-                return Err(CliError::new(Kind::Damaged, message));
-            }
-            terms::check_record(record)
-                .map_err(|why| CliError::new(Kind::Damaged, format!("record {}: {why}", record.position)))?;
-        }
-        Ok(())
-    })?;
-    invariant::ended_once(&reservations).map_err(broken)?;
-    invariant::check_all(&replayed.state).map_err(broken)?;
-    Ok(Verified {
-        frames: replayed.frames,
-        records,
-        last_position: replayed.tip.position.0,
-        signatures: checked,
-        chain: HEXLOWER.encode(&replayed.tip.hash.0),
-        digest: replayed.state.digest().to_string(),
-    })
+    check(&*open(data)?.reader(), signatures, |_, _| Ok(()))
 }
 
-/// What sets quarks aside and what ends that: few and small records, which is why they are all kept until the end.
-fn ends_a_reservation(event: &Event) -> bool {
-    matches!(
-        event.kind(),
-        EventKind::IntentVerified
-            | EventKind::IntentConfirmed
-            | EventKind::IntentFailed
-            | EventKind::RefundScheduled
-            | EventKind::RefundConfirmed
-            | EventKind::RefundFailed
-            | EventKind::WithdrawalScheduled
-            | EventKind::WithdrawalConfirmed
-            | EventKind::WithdrawalFailed
-    )
+/// Checks a whole log: every frame, link and record, every signature if asked, and what must hold of the state it folds to.
+/// `watch` sees each record and the state before it.
+///
+/// # Errors
+/// The first thing that does not hold, or what `watch` says.
+pub(crate) fn check(
+    log: &dyn LogReader,
+    signatures: bool,
+    mut watch: impl FnMut(&State, &Record) -> Result<(), CliError>,
+) -> Result<Verified, CliError> {
+    let how = if signatures { Signatures::on_all_cores() } else { Signatures::Skip };
+    let audited = audit::<CliError>(log, how, |state, record| {
+        watch(state, record)?;
+        if !signatures {
+            return Ok(());
+        }
+        terms::check_record(record)
+            .map_err(|why| CliError::new(Kind::Damaged, format!("record {}: {why}", record.position)))
+    })?;
+    let Audit { replay, records, signatures } = audited;
+    let (frames, tip, digest) = (replay.frames, replay.tip, replay.state.digest());
+    Ok(Verified { frames, records, tip, signatures, digest })
 }
 
 impl Verified {
     pub(crate) fn json(&self) -> serde_json::Value {
-        let Self { frames, records, last_position, signatures, chain, digest } = self;
+        let mut json = self.summary();
+        json["signatures"] = self.signatures.into();
+        json
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let Self { frames, records, signatures, .. } = self;
+        format!("ok: {records} records in {frames} frames, {signatures} signatures\n{}", self.sums())
+    }
+
+    /// The same without a word on signatures, which were not asked for.
+    pub(crate) fn summary(&self) -> serde_json::Value {
+        let Self { frames, records, tip, digest, .. } = self;
         serde_json::json!({
             "ok": true,
             "frames": frames,
             "records": records,
-            "last_position": last_position,
-            "signatures": signatures,
-            "chain": chain,
-            "digest": digest,
+            "last_position": tip.position.0,
+            "chain": HEXLOWER.encode(&tip.hash.0),
+            "digest": digest.to_string(),
         })
     }
 
-    pub(crate) fn text(&self) -> String {
-        let Self { frames, records, signatures, chain, digest, .. } = self;
-        format!(
-            "ok: {records} records in {frames} frames, {signatures} signatures\n  chain  {chain}\n  digest {digest}"
-        )
+    /// What to compare with another log by.
+    pub(crate) fn sums(&self) -> String {
+        format!("  chain  {}\n  digest {}", HEXLOWER.encode(&self.tip.hash.0), self.digest)
     }
 }
 
@@ -157,6 +149,15 @@ impl From<ReplayError> for CliError {
         match error {
             ReplayError::Log(error) => error.into(),
             ReplayError::Illegal(_) | ReplayError::Broken { .. } => Self::new(Kind::Damaged, error),
+        }
+    }
+}
+
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Replay(error) => error.into(),
+            AuditError::Broken(_) | AuditError::Signature { .. } => Self::new(Kind::Damaged, error),
         }
     }
 }

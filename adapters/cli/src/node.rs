@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
@@ -14,6 +14,7 @@ use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
+use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -24,6 +25,9 @@ use crate::config::PolicyFile;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
+#[cfg(unix)]
+use crate::operator::Operator;
+use crate::progress::Progress;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -41,6 +45,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rates: Vec<(Currency, Rate)>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
+    /// Makes the archive and the snapshot anew from the log.
+    pub(crate) rebuild: bool,
     /// Bytes of the disk to leave free.
     pub(crate) disk_reserve: u64,
 }
@@ -50,8 +56,9 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
-        let disk_reserve = Reserve::DEFAULT_BYTES;
-        Self { data, listen, dev, rates: Vec::new(), accounts: Vec::new(), policy, disk_reserve }
+        let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
+        let (rates, accounts) = (Vec::new(), Vec::new());
+        Self { data, listen, dev, rates, accounts, policy, rebuild, disk_reserve }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -79,6 +86,8 @@ pub(crate) struct Node {
     address: SocketAddr,
     shutdown: CancellationToken,
     sockets: TaskTracker,
+    #[cfg(unix)]
+    operator: Option<Operator>,
 }
 
 impl Node {
@@ -96,7 +105,7 @@ impl Node {
         let address = listener.local_addr().map_err(CliError::failed)?;
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
-        let Opened { engine, rail, table } = opened?;
+        let Opened { engine, rail, table, reader } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -116,7 +125,18 @@ impl Node {
         let server = tokio::spawn(
             axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
         );
-        Ok(Self { engine, rail, server, address, shutdown, sockets })
+        #[cfg(unix)]
+        let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
+        Ok(Self {
+            engine,
+            rail,
+            server,
+            address,
+            shutdown,
+            sockets,
+            #[cfg(unix)]
+            operator,
+        })
     }
 
     /// Where it listens, as a URL.
@@ -158,6 +178,10 @@ impl Node {
             tracing::warn!("connections are still open after {GRACE:?}; going on without them");
             self.server.abort();
         }
+        #[cfg(unix)]
+        if let Some(operator) = self.operator.take() {
+            operator.close().await;
+        }
         let (engine, rail) = (self.engine, self.rail);
         let stopped = tokio::task::spawn_blocking(move || {
             let tip = engine.shutdown();
@@ -178,6 +202,24 @@ struct Opened {
     engine: Engine,
     rail: LedgerRail,
     table: Arc<dyn quittance_runtime::table::Table>,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only the operator's channel reads behind the engine"))]
+    reader: Arc<dyn LogReader>,
+}
+
+/// The operator's channel. A node that cannot open it serves all the same: payments do not wait for backups.
+#[cfg(unix)]
+fn operator(
+    data: &Path,
+    engine: Handle,
+    reader: Arc<dyn LogReader>,
+    shutdown: CancellationToken,
+) -> Option<Operator> {
+    let opened = Operator::open(data, engine, reader, shutdown);
+    let warn = |error| {
+        let path = crate::operator::path(data);
+        tracing::warn!("{}: {error}; this node cannot be backed up while it runs", path.display());
+    };
+    opened.map_err(warn).ok()
 }
 
 fn open(options: &NodeOptions) -> Result<Opened, CliError> {
@@ -188,8 +230,18 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let log = SledLog::open(data, Some(node))?;
     log.reserve().set(options.disk_reserve);
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
-    let mut setup = Options::new(node);
+    let bar = Mutex::new(Progress::new("replaying", true));
+    let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {
+        bar.lock().unwrap_or_else(PoisonError::into_inner).at(position, Some(end));
+    }));
+    let mut setup = Options {
+        table: Some(Arc::new(log.table("state"))),
+        rebuild: options.rebuild,
+        progress: Some(replaying),
+        ..Options::new(node)
+    };
     options.policy.apply(&mut setup.policy)?;
+    let reader = log.reader();
     let engine = Engine::start(Box::new(log), setup).map_err(start_error)?;
     let handle = engine.handle();
     let ask = |request| handle.execute_blocking(request).map_err(start_refused);
@@ -204,7 +256,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
     let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
-    Ok(Opened { engine, rail, table })
+    Ok(Opened { engine, rail, table, reader })
 }
 
 /// With or without `--dev`, as far as a log tells. The two do not mix: one deposit by a stranger, and nothing in the log is
@@ -224,6 +276,7 @@ impl Made {
         }
         let used = state.rates().latest().is_some()
             || state.intents().next().is_some()
+            || state.archive().count > 0
             || state.ledger().accounts().next().is_some();
         if used { Self::WithoutDev } else { Self::New }
     }
@@ -285,7 +338,7 @@ fn start_error(error: StartError) -> CliError {
             CliError::misuse(error)
         }
         StartError::Initialize(refused) => start_refused(refused),
-        StartError::Thread(_) => CliError::failed(error),
+        StartError::Thread(_) | StartError::Recall(_) | StartError::Table(_) => CliError::failed(error),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a command prints: text for people, one JSON object for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::progress::Progress;
 
 /// Where a command's results go.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,19 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
             Self::line(text);
+        }
+    }
+
+    /// How far something has come, for people only.
+    pub(crate) fn progress(&self, what: &'static str) -> Progress {
+        Progress::new(what, !self.json)
+    }
+
+    /// How far long work has come. Not where a program reads: its only object there is an error.
+    pub(crate) fn step(&self, text: &str) {
+        let mut err = std::io::stderr();
+        if !self.json || err.is_terminal() {
+            let _ = writeln!(err, "{}", plain(text));
         }
     }
 

@@ -79,7 +79,7 @@ impl StopSignal {
         Ok(Self { interrupt, terminate })
     }
 
-    async fn told(mut self) -> std::io::Result<()> {
+    pub(crate) async fn told(mut self) -> std::io::Result<()> {
         tokio::select! {
             _ = self.interrupt.recv() => Ok(()),
             _ = self.terminate.recv() => Ok(()),
@@ -97,7 +97,7 @@ impl StopSignal {
         Ok(Self)
     }
 
-    async fn told(self) -> std::io::Result<()> {
+    pub(crate) async fn told(self) -> std::io::Result<()> {
         tokio::signal::ctrl_c().await
     }
 }

@@ -11,7 +11,7 @@ use quittance_core::money::Quarks;
 use quittance_core::quote;
 use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
-use quittance_core::state::{State as Known, Status};
+use quittance_core::state::{Key, State as Known, Status};
 use quittance_core::terms::Terms;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
@@ -70,8 +70,8 @@ pub(crate) async fn quote(
     let id = key("intent", &id?)?;
     let payer = key("payer", &body?.payer)?;
     let now = api.engine.now();
-    let payment =
-        api.engine.query(move |known| quote::quote(known, id, payer, now.max(known.time()))).await??;
+    let look = move |known: &Known| quote::quote(known, id, payer, now.max(known.time()));
+    let payment = api.engine.query_about(Key::Intent(id), look).await??;
     Ok(Json(document::Quote::of(&payment)))
 }
 
@@ -110,7 +110,7 @@ pub(crate) async fn create(
             Some(_) => None,
             None => stranger(&terms, |account| known.contains(account) || state.ledger().contains(account)),
         };
-        if let Some((field, account)) = api.engine.query(stranger).await? {
+        if let Some((field, account)) = api.engine.query_about(Key::Intent(intent), stranger).await? {
             return Err(Problem::unknown_destination(&field, account));
         }
     }
@@ -158,7 +158,7 @@ async fn look(api: &Api, id: IntentId) -> Result<(document::Intent, Position), P
         let intent = known.intent(&id).map(|intent| document::Intent::of(id, intent));
         (intent, known.position())
     };
-    let (intent, seen) = api.engine.query(look).await?;
+    let (intent, seen) = api.engine.query_about(Key::Intent(id), look).await?;
     Ok((intent.ok_or_else(|| unknown(id))?, seen))
 }
 

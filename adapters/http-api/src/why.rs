@@ -3,6 +3,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use quittance_core::event::Record;
 use quittance_core::ids::{IntentId, Position};
+use quittance_core::state::{Key, State as Known};
 use quittance_runtime::Handle;
 
 use crate::input::key;
@@ -15,7 +16,10 @@ pub(crate) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Vec<document::why::Step>>, Problem> {
     let id: IntentId = key("intent", &id?)?;
-    let last = api.engine.query(move |known| known.intent(&id).map(|intent| intent.last_position)).await?;
+    let last = {
+        let look = move |known: &Known| known.intent(&id).map(|intent| intent.last_position);
+        api.engine.query_about(Key::Intent(id), look).await?
+    };
     let last = last.ok_or_else(|| unknown(id))?;
     // The log is read on threads for that, and not on many of them: other requests need the disk too.
     let _reading = api.reading.acquire().await.map_err(|error| Problem::unavailable(&error))?;

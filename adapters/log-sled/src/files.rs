@@ -52,6 +52,29 @@ pub(crate) fn sync_tree(dir: &Path) -> Result<(), LogError> {
     sync(dir)
 }
 
+/// Syncs a directory that is only read. A medium that cannot be written has nothing unsynced, and may not know how to sync.
+pub(crate) fn sync_tree_read_only(dir: &Path) -> Result<(), LogError> {
+    for entry in fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        if path.is_dir() {
+            sync_tree_read_only(&path)?;
+            continue;
+        }
+        match File::open(&path).and_then(|file| file.sync_all()) {
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                return Err(failed(&path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether a directory is missing or has nothing in it.
 pub(crate) fn is_empty(dir: &Path) -> Result<bool, LogError> {
     match fs::read_dir(dir) {

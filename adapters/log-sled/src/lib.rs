@@ -37,4 +37,5 @@ mod tip;
 pub use files::create_dir;
 pub use log::SledLog;
 pub use reserve::Reserve;
+pub use store::{WRITES_PER_SYNC, sled_config};
 pub use table::SledTable;

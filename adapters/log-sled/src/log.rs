@@ -61,7 +61,7 @@ impl SledLog {
     ///
     /// Without a node, to look at a log that is there, as `verify` and `dump` do: nothing is written in `dir` and appends are
     /// refused. sled repairs what it opens, so this works on a copy in the system's temporary directory (`TMPDIR`), which
-    /// needs room for it; `dir` is locked only while it is copied.
+    /// needs room for it; `dir` is locked only while it is copied, and synced before: what is read is durable.
     ///
     /// Checked here: that `blobs/` is empty, that the log reaches the tip file's position with its hash, that every frame
     /// from there on verifies, follows and lies under its own key, and that the first one is of the tip file's node. What is
@@ -139,6 +139,8 @@ impl SledLog {
                 return Err(LogError::Store { path: dir.display().to_string(), why });
             }
         };
+        // A node that was killed may have written what is not durable yet, and only what is durable counts.
+        files::sync_tree_read_only(&path)?;
         let copy = TempDir::with_prefix("quittance-").map_err(failed(&std::env::temp_dir()))?;
         let remains = remains(dir, &saved)?;
         files::copy_tree(&path, copy.path())?;

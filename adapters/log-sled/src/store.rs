@@ -26,7 +26,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// The most writes between two syncs. sled overwrites a freed segment once two later ones have begun, believing that what
 /// replaced its content is on disk. It is only when we have synced, so between two syncs less than one segment may be
 /// written: with the largest frames eight writes come to at most 7 MiB, pages that sled moves about included.
-pub(crate) const WRITES_PER_SYNC: usize = 8;
+pub const WRITES_PER_SYNC: usize = 8;
 
 /// How long to wait for a store that this process has just closed: sled lets go of its file on threads of its own.
 const LINGERING: Duration = Duration::from_secs(5);
@@ -247,13 +247,19 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }
 
-fn open_sled(path: &Path) -> Result<Open, LogError> {
-    let config = sled::Config::new()
+/// The settings that the log opens sled with, for whoever measures sled alone beside it.
+#[must_use]
+pub fn sled_config(path: &Path) -> sled::Config {
+    sled::Config::new()
         .path(path)
         .segment_size(SEGMENT_BYTES)
         .cache_capacity(CACHE_BYTES)
         // We flush and sync ourselves; a second flusher would only compete.
-        .flush_every_ms(None);
+        .flush_every_ms(None)
+}
+
+fn open_sled(path: &Path) -> Result<Open, LogError> {
+    let config = sled_config(path);
     let deadline = Instant::now() + LINGERING;
     let db = loop {
         match guarded(|| config.open()) {

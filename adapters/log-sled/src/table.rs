@@ -37,6 +37,10 @@ impl Table for SledTable {
         Ok(self.store.write_later(&self.tree, |tree| tree.remove(key).map(drop))?)
     }
 
+    fn sync(&self) -> Result<(), TableError> {
+        Ok(self.store.sync()?)
+    }
+
     fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
         let found = self.store.read(&self.tree, |tree| {
             let entry =

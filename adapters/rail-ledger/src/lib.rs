@@ -16,12 +16,10 @@ use quittance_core::event::{Event, Record, Subject};
 use quittance_core::ids::{AttemptNumber, IntentId, TransactionId};
 use quittance_core::rejection::RejectionCode;
 use quittance_core::state::{State, TransactionState};
-use quittance_runtime::{Error, Handle};
+use quittance_runtime::{Error, Handle, MAX_BATCH};
 
 /// How long to wait before trying again what was refused for the moment.
 const RETRY: Duration = Duration::from_millis(20);
-/// The most reports under way at a time.
-const IN_FLIGHT: usize = 256;
 
 /// A running rail. It ends by itself when the engine shuts down.
 #[derive(Debug)]
@@ -78,14 +76,14 @@ fn run(engine: &Handle) -> Result<(), RailError> {
 
 fn follow(engine: &Handle) -> Result<(), RailError> {
     let (open, seen) = patiently(|| engine.query_blocking(|state| (open(state), state.position())))?;
-    for some in open.chunks(IN_FLIGHT) {
+    for some in open.chunks(MAX_BATCH) {
         settle(engine, some)?;
     }
     let mut records = engine.subscribe(seen.next());
     while let Some(first) = records.next_blocking() {
         let mut ordered = ordered(&first?);
         // What else is there already shares the next sync.
-        while ordered.len() < IN_FLIGHT
+        while ordered.len() < MAX_BATCH
             && let Some(more) = records.try_next()?
         {
             ordered.extend(self::ordered(&more));
@@ -129,17 +127,17 @@ fn open(state: &State) -> Vec<Order> {
 }
 
 fn settle(engine: &Handle, ordered: &[Order]) -> Result<(), RailError> {
-    let mut under_way = Vec::with_capacity(ordered.len());
-    for order in ordered {
-        under_way.push((order, patiently(|| engine.begin(order.settled()))?));
-    }
-    for (order, ticket) in under_way {
-        match ticket.wait_blocking() {
-            Err(error) if heals(&error) => {
-                patiently(|| engine.begin(order.settled())?.wait_blocking())?;
-            }
-            answer => {
-                answer?;
+    for some in ordered.chunks(MAX_BATCH) {
+        let reports = || some.iter().map(|order| order.settled()).collect();
+        let answers = patiently(|| engine.begin_batch(reports())?.wait_blocking())?;
+        for (order, answer) in some.iter().zip(answers) {
+            match answer {
+                Err(error) if heals(&error) => {
+                    patiently(|| engine.execute_blocking(order.settled()))?;
+                }
+                answer => {
+                    answer?;
+                }
             }
         }
     }

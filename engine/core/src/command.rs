@@ -8,10 +8,12 @@ use crate::event::{AttemptState, Authorization, CanceledBy, SignedForm};
 use crate::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Revision, Signature, TransactionId,
 };
+use crate::lifecycle::CommandKind;
 use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
 use crate::refund::Refund;
+use crate::state::Key;
 use crate::terms::Terms;
 use crate::verify::Verified;
 use crate::withdrawal::Withdrawal;
@@ -237,6 +239,27 @@ pub struct Report {
     pub expected: Option<Revision>,
 }
 
+impl Request {
+    /// The intent that it is about, if it is about one. Nothing is verified yet.
+    #[must_use]
+    pub fn intent(&self) -> Option<IntentId> {
+        match self {
+            Self::Create { intent, .. }
+            | Self::MarkScanned { intent, .. }
+            | Self::Cancel { intent, .. }
+            | Self::Submit { intent, .. }
+            | Self::ReportSettlement { intent, .. } => Some(*intent),
+            Self::Refund { refund, .. } => Some(refund.intent),
+            Self::Withdraw { .. }
+            | Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Deposit { .. }
+            | Self::ReportWithdrawal { .. } => None,
+        }
+    }
+}
+
 impl Command {
     /// The name, as in the lifecycle table where it is there.
     #[must_use]
@@ -254,6 +277,45 @@ impl Command {
             Self::Deposit { .. } => "deposit",
             Self::ReportSettlement(_) => "report_settlement",
             Self::ReportWithdrawal { .. } => "report_withdrawal",
+        }
+    }
+
+    /// The command's row in the lifecycle table; `None` for one that is about no intent.
+    #[must_use]
+    pub fn kind(&self) -> Option<CommandKind> {
+        match self {
+            Self::Create(_) => Some(CommandKind::Create),
+            Self::MarkScanned(_) => Some(CommandKind::MarkScanned),
+            Self::Cancel(_) => Some(CommandKind::Cancel),
+            Self::Submit(_) => Some(CommandKind::Submit),
+            Self::Refund(_) => Some(CommandKind::Refund),
+            Self::ReportSettlement(_) => Some(CommandKind::ReportSettlement),
+            Self::Withdraw(_)
+            | Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Deposit { .. }
+            | Self::ReportWithdrawal { .. } => None,
+        }
+    }
+
+    /// What it may be about that may have ended and be put away: to be [recalled](crate::state::State::recall) before the
+    /// command is decided.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        match self {
+            Self::Create(create) => Some(Key::Intent(create.get().intent)),
+            Self::MarkScanned(scan) => Some(Key::Intent(scan.get().intent)),
+            Self::Cancel(cancel) => Some(Key::Intent(cancel.get().intent)),
+            Self::Submit(submit) => Some(Key::Intent(submit.get().payment.intent)),
+            Self::Refund(refund) => Some(Key::Intent(refund.get().refund.intent)),
+            Self::ReportSettlement(report) => Some(Key::Intent(report.intent)),
+            Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
+            Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Withdraw(_)
+            | Self::ReportWithdrawal { .. } => None,
         }
     }
 }

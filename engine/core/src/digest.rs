@@ -4,10 +4,11 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::event::Authorization;
+use crate::ids::{DepositKey, IntentId};
 use crate::money::{BasisPoints, NativeAmount, Quarks};
 use crate::payment::Payment;
 use crate::policy::{Limits, Policy};
-use crate::state::{Intent, Phase, Progress, Settlement, State, Submission};
+use crate::state::{Archive, Deposit, Intent, Phase, Progress, Settlement, State, Submission};
 use crate::terms::Terms;
 
 /// A hash of a whole [`State`]. Equal digests mean equal states.
@@ -31,10 +32,11 @@ impl State {
     ///
     /// # Determinism
     /// Maps are walked in key order, integers are little endian, every list is preceded by its length: the same records
-    /// give the same digest on any build and machine. Indexes that follow from the rest are not part of it.
+    /// give the same digest on any build and machine. Indexes that follow from the rest are not part of it. What has ended
+    /// goes in through the [`Archive`], whether it is in memory or put away, so that a digest takes as long as what is open.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v2"));
+        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v3"));
         hash.bytes(&self.node.map_or([0; 32], |node| node.0));
         hash.number(self.position.0);
         hash.number(self.time.0);
@@ -59,25 +61,20 @@ impl State {
             hash.number(account.balance.get());
             hash.number(account.reserved.get());
         }
-        hash.number(self.deposits.len() as u64);
-        for (key, deposit) in &self.deposits {
-            hash.bytes(&key.0);
-            hash.bytes(&deposit.account.0);
-            hash.number(deposit.quarks.get());
-            hash.number(deposit.position.0);
-        }
+        hash.number(self.archive.count);
+        hash.bytes(&self.archive.hash);
         hash.number(self.withdrawals.len() as u64);
-        for scheduled in self.withdrawals.values() {
+        for (_, scheduled) in self.withdrawals.iter() {
             hash.long(&scheduled.withdrawal.signing_bytes());
             hash.number(scheduled.scheduled.0);
             hash.number(scheduled.last_position.0);
             hash.number(scheduled.at.0);
             hash.progress(&scheduled.progress);
         }
-        hash.number(self.usage.accounts().len() as u64);
-        for ((side, account), windows) in self.usage.accounts() {
-            hash.number(*side as u64);
+        hash.number(self.usage.accounts().count() as u64);
+        for ((account, side), windows) in self.usage.accounts() {
             hash.bytes(&account.0);
+            hash.number(*side as u64);
             hash.number(windows.amounts.len() as u64);
             for (step, quarks) in &windows.amounts {
                 hash.number(*step);
@@ -89,12 +86,41 @@ impl State {
                 hash.number(u64::from(*count));
             }
         }
-        hash.number(self.intents.len() as u64);
-        for (id, intent) in &self.intents {
+        let open = || self.intents.iter().filter(|(_, intent)| !intent.has_ended());
+        hash.number(open().count() as u64);
+        for (id, intent) in open() {
             hash.bytes(&id.0);
             hash.intent(intent);
         }
         Digest(*hash.0.finalize().as_bytes())
+    }
+}
+
+impl Archive {
+    pub(crate) fn add_intent(&mut self, id: &IntentId, intent: &Intent) {
+        self.link(|hash| {
+            hash.number(0);
+            hash.bytes(&id.0);
+            hash.intent(intent);
+        });
+    }
+
+    pub(crate) fn add_deposit(&mut self, key: &DepositKey, deposit: &Deposit) {
+        self.link(|hash| {
+            hash.number(1);
+            hash.bytes(&key.0);
+            hash.bytes(&deposit.account.0);
+            hash.number(deposit.quarks.get());
+            hash.number(deposit.position.0);
+        });
+    }
+
+    fn link(&mut self, content: impl FnOnce(&mut Hash)) {
+        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 archive v1"));
+        hash.bytes(&self.hash);
+        content(&mut hash);
+        self.hash = *hash.0.finalize().as_bytes();
+        self.count += 1;
     }
 }
 

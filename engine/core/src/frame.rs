@@ -217,29 +217,29 @@ impl FrameBuilder {
         let Some(first) = records.first() else { return };
         // A frame states only its first position: a record from elsewhere would silently take another's place.
         assert_eq!(first.position, self.last.next(), "records are pushed in the order of their positions");
-        let mut encoded = Vec::with_capacity(records.len() * 256);
-        let before = self.last;
+        if self.count == 0 {
+            self.begin();
+        }
+        let (before, begun) = (self.last, self.bytes.len());
         for record in records {
-            let start = encoded.len();
-            encoded.extend_from_slice(&[0; LENGTH_BYTES]);
-            record::encode(record, &mut encoded);
-            let length = u32::try_from(encoded.len() - start - LENGTH_BYTES).unwrap_or(u32::MAX);
-            if let Some(prefix) = encoded.get_mut(start..start + LENGTH_BYTES) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+            record::encode(record, &mut self.bytes);
+            let length = u32::try_from(self.bytes.len() - start - LENGTH_BYTES).unwrap_or(u32::MAX);
+            if let Some(prefix) = self.bytes.get_mut(start..start + LENGTH_BYTES) {
                 prefix.copy_from_slice(&length.to_le_bytes());
             }
             self.last = record.position;
         }
-        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let full = self.count as usize + records.len() > MAX_FRAME_RECORDS
-            || self.bytes.len() + encoded.len() + HASH_BYTES > MAX_FRAME_BYTES;
+            || self.bytes.len() + HASH_BYTES > MAX_FRAME_BYTES;
         if self.count > 0 && full {
+            let encoded = self.bytes.split_off(begun);
             self.seal(before);
-        }
-        if self.count == 0 {
             self.begin();
+            self.bytes.extend_from_slice(&encoded);
         }
-        self.count += count;
-        self.bytes.extend_from_slice(&encoded);
+        self.count += u32::try_from(records.len()).unwrap_or(u32::MAX);
     }
 
     /// The frames, and the tip behind them.
@@ -308,8 +308,51 @@ pub fn extent(bytes: &[u8]) -> Option<usize> {
 /// # Errors
 /// The bytes are not one whole frame, to the last bit.
 pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
+    let Opened { epoch, first, count, previous, hash, mut rest } = open(bytes)?;
+    let mut records = Vec::with_capacity(count as usize);
+    for index in 0..u64::from(count) {
+        let position = Position(first.0.checked_add(index).ok_or(FrameError::Malformed)?);
+        let bytes = next_record(&mut rest)?;
+        records
+            .push(record::decode(bytes, position).map_err(|error| FrameError::Record { position, error })?);
+    }
+    if !rest.is_empty() {
+        return Err(FrameError::Malformed);
+    }
+    Ok(Frame { epoch, records, previous, hash })
+}
+
+/// The record at `position` in a frame whose hash verifies; `None` when the frame does not hold it. The other records are not
+/// decoded, which makes this many times faster than [`decode`].
+///
+/// # Errors
+/// The bytes are not one whole frame, or the record is not one.
+pub fn find(bytes: &[u8], position: Position) -> Result<Option<Record>, FrameError> {
+    let Opened { first, count, mut rest, .. } = open(bytes)?;
+    let Some(index) = position.0.checked_sub(first.0).filter(|index| *index < u64::from(count)) else {
+        return Ok(None);
+    };
+    for _ in 0..index {
+        next_record(&mut rest)?;
+    }
+    let record = record::decode(next_record(&mut rest)?, position);
+    record.map(Some).map_err(|error| FrameError::Record { position, error })
+}
+
+/// A frame whose hash verified and whose records are still bytes.
+struct Opened<'a> {
+    epoch: u64,
+    first: Position,
+    /// At least one, at most [`MAX_FRAME_RECORDS`].
+    count: u32,
+    previous: ChainHash,
+    hash: ChainHash,
+    rest: &'a [u8],
+}
+
+fn open(bytes: &[u8]) -> Result<Opened<'_>, FrameError> {
     let (body, stored) = bytes.split_last_chunk::<HASH_BYTES>().ok_or(FrameError::NotAFrame)?;
-    let (header, mut rest) = body.split_first_chunk::<HEADER_BYTES>().ok_or(FrameError::NotAFrame)?;
+    let (header, rest) = body.split_first_chunk::<HEADER_BYTES>().ok_or(FrameError::NotAFrame)?;
     if header[..4] != MAGIC {
         return Err(FrameError::NotAFrame);
     }
@@ -321,30 +364,30 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
     if version != VERSION {
         return Err(FrameError::NewerVersion { got: version });
     }
-    let epoch = u64::from_le_bytes(part(header, 6));
-    let first = u64::from_le_bytes(part(header, 14));
     let count = u32::from_le_bytes(part(header, 22));
-    let previous = ChainHash(part(header, 26));
     if count == 0 || count as usize > MAX_FRAME_RECORDS {
         return Err(FrameError::Malformed);
     }
-    let mut records = Vec::with_capacity(count as usize);
-    for index in 0..u64::from(count) {
-        let position = Position(first.checked_add(index).ok_or(FrameError::Malformed)?);
-        let (length, tail) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or(FrameError::Malformed)?;
-        let length = u32::from_le_bytes(*length) as usize;
-        if length > MAX_RECORD_BYTES {
-            return Err(FrameError::Malformed);
-        }
-        let (bytes, tail) = tail.split_at_checked(length).ok_or(FrameError::Malformed)?;
-        records
-            .push(record::decode(bytes, position).map_err(|error| FrameError::Record { position, error })?);
-        rest = tail;
-    }
-    if !rest.is_empty() {
+    Ok(Opened {
+        epoch: u64::from_le_bytes(part(header, 6)),
+        first: Position(u64::from_le_bytes(part(header, 14))),
+        count,
+        previous: ChainHash(part(header, 26)),
+        hash,
+        rest,
+    })
+}
+
+/// The bytes of the next record.
+fn next_record<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], FrameError> {
+    let (length, tail) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or(FrameError::Malformed)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > MAX_RECORD_BYTES {
         return Err(FrameError::Malformed);
     }
-    Ok(Frame { epoch, records, previous, hash })
+    let (bytes, tail) = tail.split_at_checked(length).ok_or(FrameError::Malformed)?;
+    *rest = tail;
+    Ok(bytes)
 }
 
 fn part<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {

@@ -33,6 +33,7 @@ pub mod quote;
 pub mod record;
 pub mod refund;
 pub mod rejection;
+pub mod snapshot;
 pub mod state;
 pub mod terms;
 pub mod verify;

@@ -139,6 +139,8 @@ codes! {
     NodeNotInitialized = 21, "node_not_initialized", Transient;
     /// The log has a first record already.
     NodeAlreadyInitialized = 22, "node_already_initialized", Final;
+    /// More requests at once than a batch may have.
+    BatchTooLarge = 23, "batch_too_large", Final;
 
     /// No intent has this id.
     IntentNotFound = 30, "intent_not_found", Transient;

@@ -91,15 +91,50 @@ pub fn is_signed_by(key: &[u8; 32], message: &[u8], signature: &Signature) -> bo
         .is_ok_and(|key| key.verify_strict(message, &DalekSignature::from_bytes(&signature.0)).is_ok())
 }
 
-/// Checks again the signature that a record carries; `None` when it carries none. What a merchant signed in the engine's own
-/// form is rebuilt from the record, so that terms and signature cannot be told apart.
+/// A signature that a record carries, with what it covers: all that is needed to check it again, on any thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    key: [u8; 32],
+    message: Vec<u8>,
+    signature: Signature,
+    /// Whether the message says what the record does, as far as the engine can read it.
+    agrees: bool,
+}
+
+impl Signed {
+    /// Whether it is the key's signature over what the record says.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.agrees && is_signed_by(&self.key, &self.message, &self.signature)
+    }
+}
+
+/// Checks again the signature that a record carries; `None` when it carries none.
 #[must_use]
 pub fn recheck(record: &Record) -> Option<bool> {
+    signed(record).map(|signed| signed.is_valid())
+}
+
+/// The signature that a record carries, unchecked; `None` when it carries none. What a merchant signed in the engine's own
+/// form is rebuilt from the record, so that terms and signature cannot be told apart.
+#[must_use]
+pub fn signed(record: &Record) -> Option<Signed> {
     let intent = record.subject.map(|subject| subject.intent);
     let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
-        let Some(intent) = intent else { return false };
-        let own = authorization.form == SignedForm::CodeMessage || authorization.signed == native(intent);
-        own && is_signed_by(&intent.0, &authorization.signed, &authorization.signature)
+        let Authorization { form, signed, signature, .. } = authorization;
+        let own = *form == SignedForm::CodeMessage || intent.is_some_and(|intent| *signed == native(intent));
+        Signed {
+            key: intent.map_or([0; 32], |intent| intent.0),
+            message: signed.clone(),
+            signature: *signature,
+            agrees: own && intent.is_some(),
+        }
+    };
+    let by = |account: AccountId, message: Vec<u8>, signature: &Signature| Signed {
+        key: account.0,
+        message,
+        signature: *signature,
+        agrees: true,
     };
     match &record.event {
         Event::IntentCreated { terms, authorization, .. } => {
@@ -111,13 +146,13 @@ pub fn recheck(record: &Record) -> Option<bool> {
         }
         Event::IntentSubmitted { payment, signature, .. }
         | Event::LateSubmissionRefused { payment, signature, .. } => {
-            Some(is_signed_by(&payment.payer.0, &payment.to_bytes(), signature))
+            Some(by(payment.payer, payment.to_bytes(), signature))
         }
         Event::RefundScheduled { refund, signature, .. } => {
-            Some(is_signed_by(&refund.merchant.0, &refund.signing_bytes(), signature))
+            Some(by(refund.merchant, refund.signing_bytes(), signature))
         }
         Event::WithdrawalScheduled { withdrawal, signature, .. } => {
-            Some(is_signed_by(&withdrawal.account.0, &withdrawal.signing_bytes(), signature))
+            Some(by(withdrawal.account, withdrawal.signing_bytes(), signature))
         }
         Event::NodeInitialized { .. }
         | Event::PolicySet { .. }

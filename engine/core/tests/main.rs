@@ -1,6 +1,7 @@
 //! What the core promises, checked from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod archive;
 mod edges;
 mod exhaustive;
 mod forgeries;
@@ -16,6 +17,7 @@ mod races;
 mod rate_window;
 mod rejections;
 mod settlement;
+mod snapshot;
 mod speccheck;
 mod support;
 mod terms;

@@ -62,7 +62,7 @@ proptest! {
 }
 
 /// Bytes that look random and are the same everywhere.
-fn noise(seed: u32, count: usize) -> impl Iterator<Item = u8> {
+pub(crate) fn noise(seed: u32, count: usize) -> impl Iterator<Item = u8> {
     let mut state = seed;
     (0..count).map(move |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

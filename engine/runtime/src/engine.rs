@@ -12,15 +12,19 @@ use quittance_core::machine::Core;
 use quittance_core::policy::Policy;
 use tokio::sync::watch;
 
+use crate::checkpoint::{Checkpointer, Checkpoints, Schedule};
 use crate::clock::{Clock, SystemClock};
 use crate::committer::Committer;
 use crate::error::{ShutdownError, StartError};
 use crate::gate::Gate;
 use crate::handle::{Handle, Shared};
 use crate::log::{EventLog, LogError};
+use crate::recall::Recall;
 use crate::recent::Recent;
-use crate::replay::{ReplayError, replay};
+use crate::restore::{Keeper, Progress, restore};
 use crate::sequencer::{Job, Sequencer};
+use crate::table::Table;
+use crate::turns::Turns;
 use crate::verifier::{self, Unverified};
 
 /// How an engine is set up.
@@ -36,6 +40,15 @@ pub struct Options {
     pub queue: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where what has ended and the snapshots are kept, so that memory follows what is open and a restart is short. A table of
+    /// this engine's own. `None` keeps everything in memory and replays the whole log at every start.
+    pub table: Option<Arc<dyn Table>>,
+    /// How often that happens.
+    pub checkpoints: Checkpoints,
+    /// Makes everything in that table anew from the log.
+    pub rebuild: bool,
+    /// Told while a long log is replayed.
+    pub progress: Option<Progress>,
 }
 
 impl Options {
@@ -48,6 +61,10 @@ impl Options {
             verify_workers: thread::available_parallelism().map_or(1, usize::from),
             queue: 4096,
             clock: Arc::new(SystemClock),
+            table: None,
+            checkpoints: Checkpoints::default(),
+            rebuild: false,
+            progress: None,
         }
     }
 }
@@ -60,31 +77,37 @@ pub struct Engine {
     verifiers: Vec<JoinHandle<()>>,
     sequencer: Option<JoinHandle<()>>,
     committer: Option<JoinHandle<Result<Tip, LogError>>>,
+    checkpointer: Option<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Replays `log` and begins to take requests. A new log gets its first record, durably, before this returns.
+    /// Restores the state from `log`, and from the newest snapshot in the options' table, and begins to take requests. A new log gets its first record, durably, before this returns.
     ///
     /// # Errors
     /// The log is damaged or another node's, or its first record cannot be written.
     pub fn start(log: Box<dyn EventLog>, options: Options) -> Result<Self, StartError> {
         let reader = log.reader();
-        let replayed = replay::<ReplayError>(&*reader, |_, _| Ok(()))?;
         let tip = log.tip();
-        if tip != replayed.tip {
-            let (tip, replayed) = (tip.position.0, replayed.tip.position.0);
+        let restored = restore(&*reader, tip.position, &options)?;
+        if tip != restored.tip {
+            let (tip, replayed) = (tip.position.0, restored.tip.position.0);
             return Err(StartError::TipMismatch { tip, replayed });
         }
-        if let Some(found) = replayed.state.node().filter(|found| *found != options.node) {
+        if let Some(found) = restored.state.node().filter(|found| *found != options.node) {
             return Err(StartError::OtherNode { expected: options.node, found });
         }
-        invariant::check_all(&replayed.state).map_err(StartError::Invariant)?;
+        invariant::check_all(&restored.state).map_err(StartError::Invariant)?;
         let (requests_in, requests) = bounded(options.queue.max(1));
         let (jobs_in, jobs) = bounded(options.queue.max(1));
         let (commits_in, commits) = bounded(options.queue.max(1));
         let (durable_in, durable) = watch::channel(tip.position);
         let (alive_in, alive) = watch::channel(());
+        let (checkpoints_in, checkpoints) = bounded(1);
+        let (checkpointing, checkpointed) = bounded(0);
+        let archive = restored.keeper.as_ref().map(|keeper| keeper.archive.clone());
         let shared = Arc::new(Shared {
+            turns: Arc::new(Turns::for_queue(options.queue)),
+            recall: Recall::new(options.node, Arc::clone(&reader), archive),
             node: options.node,
             clock: options.clock.clone(),
             reader,
@@ -96,34 +119,60 @@ impl Engine {
             failed: OnceLock::new(),
         });
         let epoch = tip.epoch + 1;
-        let initialized = replayed.state.node().is_some();
+        let initialized = restored.state.node().is_some();
+        let busy = Arc::new(AtomicBool::new(false));
+        let schedule = restored.keeper.as_ref().map(|keeper| {
+            let Keeper { archived, saved, .. } = *keeper;
+            Schedule { every: options.checkpoints, archived, saved, busy: Arc::clone(&busy) }
+        });
         let committer = Committer {
             log,
             tip,
             epoch,
             commits,
+            checkpoints: checkpoints_in,
+            checkpointed,
             shared: shared.clone(),
             durable: durable_in,
             _alive: alive_in,
         };
         let sequencer = Sequencer {
-            core: Core::new(replayed.state),
+            core: Core::new(restored.state),
             clock: options.clock,
             jobs,
             commits: commits_in,
             shared: shared.clone(),
             epoch,
             inputs: 0,
+            schedule,
         };
+        let checkpointer = restored.keeper.map(|Keeper { table, archive, next, .. }| {
+            let (jobs, shared) = (jobs_in.clone(), shared.clone());
+            Checkpointer {
+                table,
+                archive,
+                next,
+                work: checkpoints,
+                jobs,
+                shared,
+                busy,
+                _alive: checkpointing,
+            }
+        });
         let mut engine = Self {
             handle: Handle { requests: requests_in, jobs: jobs_in, shared },
             verifiers: Vec::new(),
             sequencer: Some(spawn("sequencer", move || sequencer.run())?),
             committer: Some(spawn("committer", move || committer.run())?),
+            checkpointer: match checkpointer {
+                Some(checkpointer) => Some(spawn("checkpointer", move || checkpointer.run())?),
+                None => None,
+            },
         };
         for _ in 0..options.verify_workers.max(1) {
             let (requests, jobs) = (requests.clone(), engine.handle.jobs.clone());
-            engine.verifiers.push(spawn("verifier", move || verifier::run(&requests, &jobs))?);
+            let shared = engine.handle.shared.clone();
+            engine.verifiers.push(spawn("verifier", move || verifier::run(&requests, &jobs, &shared))?);
         }
         if !initialized {
             let begin = Request::Initialize { node: options.node, policy: options.policy };
@@ -167,6 +216,10 @@ impl Engine {
             Some(Ok(closed)) => closed,
             Some(Err(_)) | None => return Err(ShutdownError::Panicked("committer")),
         };
+        // Ends by itself once the committer is gone and the last snapshot is written.
+        if self.checkpointer.take().is_some_and(|checkpointer| checkpointer.join().is_err()) {
+            panicked = Some("checkpointer");
+        }
         if let Some(thread) = panicked {
             return Err(ShutdownError::Panicked(thread));
         }

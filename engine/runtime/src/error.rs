@@ -4,7 +4,9 @@ use quittance_core::invariant::Violation;
 use quittance_core::rejection::Rejection;
 
 use crate::log::{AppendError, Full, LogError};
+use crate::recall::RecallError;
 use crate::replay::ReplayError;
+use crate::table::TableError;
 
 /// Why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +42,9 @@ pub enum Failure {
     /// A decision did not fit the state it was made for: a bug.
     #[error("this is a bug: {0}")]
     Illegal(IllegalTransition),
+    /// Something that has ended cannot be brought back, so nothing can be decided about it.
+    #[error("what has ended cannot be read: {0}")]
+    Recall(RecallError),
 }
 
 /// Why an engine does not start.
@@ -48,6 +53,12 @@ pub enum StartError {
     /// The log cannot be read, or its records do not follow each other.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// What has ended cannot be brought back.
+    #[error("what has ended cannot be read: {0}")]
+    Recall(#[from] RecallError),
+    /// The table of the archive and the snapshots fails.
+    #[error("the state table: {0}")]
+    Table(#[from] TableError),
     /// The log is another node's.
     #[error("the log belongs to node {found}, not to {expected}: check the data directory and the node key")]
     OtherNode {

@@ -4,21 +4,25 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError};
 use quittance_core::command::Request;
 use quittance_core::event::Record;
-use quittance_core::frame;
-use quittance_core::ids::{NodeId, Position, Timestamp};
+use quittance_core::ids::{IntentId, NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
-use quittance_core::state::State;
+use quittance_core::state::{Key, State};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::error::{Error, Failure};
 use crate::gate::Gate;
 use crate::log::{LogError, LogReader};
+use crate::recall::{self, Recall};
 use crate::recent::Recent;
-use crate::sequencer::{Job, Told};
+use crate::sequencer::{Job, Query, Told};
 use crate::subscription::Subscription;
+use crate::turns::{Turn, Turns};
 use crate::verifier::Unverified;
+
+/// The most requests in one batch.
+pub const MAX_BATCH: usize = 1024;
 
 /// A way to ask the engine. Cheap to clone; every clone is as good as the first.
 #[derive(Clone, Debug)]
@@ -31,17 +35,17 @@ pub struct Handle {
 /// A request on its way; its answer comes when it is durable. Dropping it takes nothing back.
 #[derive(Debug)]
 #[must_use = "the answer says whether it was carried out"]
-pub struct Ticket {
-    answer: oneshot::Receiver<Result<Accepted, Error>>,
+pub struct Ticket<T = Accepted> {
+    answer: oneshot::Receiver<Result<T, Error>>,
     shared: Arc<Shared>,
 }
 
-impl Ticket {
+impl<T> Ticket<T> {
     /// The answer.
     ///
     /// # Errors
     /// As [`Handle::execute`].
-    pub async fn wait(self) -> Result<Accepted, Error> {
+    pub async fn wait(self) -> Result<T, Error> {
         self.shared.answer(self.answer).await
     }
 
@@ -49,7 +53,7 @@ impl Ticket {
     ///
     /// # Errors
     /// As [`Handle::execute`].
-    pub fn wait_blocking(self) -> Result<Accepted, Error> {
+    pub fn wait_blocking(self) -> Result<T, Error> {
         pollster::block_on(self.wait())
     }
 }
@@ -60,7 +64,9 @@ pub(crate) struct Shared {
     pub(crate) node: NodeId,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reader: Arc<dyn LogReader>,
+    pub(crate) recall: Recall,
     pub(crate) gate: Gate,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
     /// Never changes; ends with the thread that answers last.
@@ -95,11 +101,33 @@ impl Handle {
     /// the same time may be carried out in any order.
     ///
     /// # Errors
-    /// The queue is full (`node_overloaded`), or the engine has stopped.
+    /// The queue is full, or one intent's share of it (`node_overloaded`), or the engine has stopped.
     pub fn begin(&self, request: Request) -> Result<Ticket, Error> {
         self.running()?;
         let (to, answer) = oneshot::channel();
-        self.requests.try_send(Unverified::Request(request, to)).map_err(|error| self.refused(&error))?;
+        let turn = request.intent().map(|intent| self.turn(&intent)).transpose()?;
+        let unverified = Unverified::Request(request, turn, to);
+        self.requests.try_send(unverified).map_err(|error| self.refused(&error))?;
+        Ok(Ticket { answer, shared: self.shared.clone() })
+    }
+
+    /// Asks for many things at once, which costs little more than asking for one: for a rail that reports a block of
+    /// settlements, or for whoever moves in from another system. They are decided in order, each by itself: one that is refused
+    /// holds up none of the others. The answers come together, in the same order, when all are durable.
+    ///
+    /// One worker checks all the signatures of a batch, so that signed requests are checked side by side only in several
+    /// batches.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_BATCH`] (`batch_too_large`), or as [`Handle::begin`]; then none of them is carried out.
+    pub fn begin_batch(&self, requests: Vec<Request>) -> Result<Ticket<Vec<Result<Accepted, Error>>>, Error> {
+        self.running()?;
+        if requests.len() > MAX_BATCH {
+            let (code, got) = (RejectionCode::BatchTooLarge, requests.len());
+            return Err(Rejection::new(code, "requests", ("at most", MAX_BATCH), got).into());
+        }
+        let (to, answer) = oneshot::channel();
+        self.requests.try_send(Unverified::Batch(requests, to)).map_err(|error| self.refused(&error))?;
         Ok(Ticket { answer, shared: self.shared.clone() })
     }
 
@@ -114,6 +142,31 @@ impl Handle {
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, Error> {
         self.shared.answer(self.ask(look)?).await
+    }
+
+    /// The same, with one thing in the state even if it has ended and was put away. Without this a query sees what is open, and
+    /// of what has ended only what happens to be in memory still.
+    ///
+    /// # Errors
+    /// As [`Handle::query`].
+    pub async fn query_about<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.shared.answer(self.ask_about(key, look)?).await
+    }
+
+    /// The same, blocking the thread. Not for use inside an async runtime.
+    ///
+    /// # Errors
+    /// As [`Handle::query`].
+    pub fn query_about_blocking<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        pollster::block_on(self.shared.answer(self.ask_about(key, look)?))
     }
 
     /// The same, blocking the thread. Not for use inside an async runtime.
@@ -148,10 +201,7 @@ impl Handle {
         if let Some(record) = self.shared.recent.at(position) {
             return Ok(Some(record));
         }
-        let before = Position(position.0 - 1);
-        let Some(bytes) = self.shared.reader.frames(position).next() else { return Ok(None) };
-        let frame = frame::decode(&bytes?).map_err(|error| LogError::damaged(before, &error))?;
-        Ok(frame.records.into_iter().find(|record| record.position == position))
+        recall::record_at(&*self.shared.reader, position)
     }
 
     /// The sequencer's name.
@@ -183,16 +233,28 @@ impl Handle {
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
         self.running()?;
-        let (to, answer) = oneshot::channel();
-        let query = move |state: &State| -> Told {
-            let seen = look(state);
-            Box::new(move |durable: Result<(), Error>| {
-                // The asker may have given up waiting.
-                let _ = to.send(durable.map(|()| seen));
-            })
-        };
-        self.jobs.try_send(Job::Query(Box::new(query))).map_err(|error| self.refused(&error))?;
+        let (query, answer) = question(look);
+        self.jobs.try_send(Job::Query(query, None)).map_err(|error| self.refused(&error))?;
         Ok(answer)
+    }
+
+    fn ask_about<T: Send + 'static>(
+        &self,
+        key: Key,
+        look: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        self.running()?;
+        let (query, answer) = question(look);
+        self.requests.try_send(Unverified::Query(key, query)).map_err(|error| self.refused(&error))?;
+        Ok(answer)
+    }
+
+    fn turn(&self, intent: &IntentId) -> Result<Turn, Error> {
+        let turns = &self.shared.turns;
+        turns.take(intent).ok_or_else(|| {
+            let expected = ("requests under way about one intent: at most", turns.most());
+            Rejection::new(RejectionCode::NodeOverloaded, "intent", expected, intent).into()
+        })
     }
 
     fn running(&self) -> Result<(), Error> {
@@ -212,6 +274,20 @@ impl Handle {
             TrySendError::Disconnected(_) => self.shared.gone(),
         }
     }
+}
+
+fn question<T: Send + 'static>(
+    look: impl FnOnce(&State) -> T + Send + 'static,
+) -> (Query, oneshot::Receiver<Result<T, Error>>) {
+    let (to, answer) = oneshot::channel();
+    let query = move |state: &State| -> Told {
+        let seen = look(state);
+        Box::new(move |durable: Result<(), Error>| {
+            // The asker may have given up waiting.
+            let _ = to.send(durable.map(|()| seen));
+        })
+    };
+    (Box::new(query), answer)
 }
 
 impl Shared {

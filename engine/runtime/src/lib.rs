@@ -12,26 +12,37 @@
 //! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
 //! [`log::EventLog`], requests through [`Handle`].
 
+mod archive;
+mod audit;
+mod checkpoint;
 mod clock;
 mod committer;
 mod engine;
 mod error;
 mod gate;
 mod handle;
+mod recall;
 mod recent;
 mod replay;
+mod restore;
 mod sequencer;
 mod subscription;
+mod turns;
 mod verifier;
 
 pub mod log;
 pub mod table;
 
+pub use archive::ArchiveError;
+pub use audit::{Audit, AuditError, Signatures, audit};
+pub use checkpoint::Checkpoints;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Failure, ShutdownError, StartError};
-pub use handle::{Handle, Ticket};
+pub use handle::{Handle, MAX_BATCH, Ticket};
+pub use recall::RecallError;
 pub use replay::{Replay, ReplayError, replay};
+pub use restore::Progress;
 pub use subscription::Subscription;
 
 /// The core, for those who embed the engine.

@@ -3,15 +3,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_core::command::Command;
-use quittance_core::ids::CausationId;
+use quittance_core::ids::{CausationId, Position};
 use quittance_core::machine::{Accepted, Core, Effects, Input};
-use quittance_core::state::State;
+use quittance_core::state::{Key, State};
 use tokio::sync::oneshot;
 
+use crate::checkpoint::{Frozen, Schedule};
 use crate::clock::Clock;
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
+use crate::recall::Recalled;
+use crate::turns::Turn;
 
 /// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
 /// measured with may jump, or run on while the machine is suspended.
@@ -19,6 +22,18 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Result<Accepted, Error>>;
+
+/// Where the answers to a batch go.
+pub(crate) type BatchReply = oneshot::Sender<Result<Vec<Result<Accepted, Error>>, Error>>;
+
+/// One request of a batch behind the verify workers: a command, or why it is none.
+pub(crate) type Verified = Result<Ready, Error>;
+
+/// A command with all that is needed to decide it.
+pub(crate) struct Ready {
+    pub(crate) command: Command,
+    pub(crate) recalled: Option<Recalled>,
+}
 
 /// A question about the state: looks, and gives what to tell once the state it saw is durable.
 pub(crate) type Query = Box<dyn FnOnce(&State) -> Told + Send>;
@@ -28,13 +43,18 @@ pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// What the sequencer is given.
 pub(crate) enum Job {
-    Command(Command, Reply),
-    Query(Query),
+    Command(Ready, Option<Turn>, Reply),
+    Batch(Vec<Verified>, BatchReply),
+    /// What a busy worker hands on at a time.
+    Several(Vec<Job>),
+    Query(Query, Option<Recalled>),
+    /// These have ended and are in the archive.
+    PutAway(Vec<(Key, Position)>),
     Stop,
 }
 
 /// Answers, unless the asker has gone away.
-pub(crate) fn reply(to: Reply, answer: Result<Accepted, Error>) {
+pub(crate) fn reply<T>(to: oneshot::Sender<Result<T, Error>>, answer: Result<T, Error>) {
     // The asker may have given up waiting; what it asked for is done all the same.
     let _ = to.send(answer);
 }
@@ -48,6 +68,8 @@ pub(crate) struct Sequencer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) epoch: u64,
     pub(crate) inputs: u64,
+    /// `None` for an engine that keeps everything in memory.
+    pub(crate) schedule: Option<Schedule>,
 }
 
 impl Sequencer {
@@ -64,44 +86,80 @@ impl Sequencer {
                 }
             };
             let went_on = match job {
-                Ok(Job::Command(command, to)) => self.command(command, to),
-                Ok(Job::Query(query)) => self.query(query),
+                Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
-                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            };
+                Err(RecvTimeoutError::Disconnected) => false,
+            } && self.checkpoint(Schedule::due);
             if !went_on {
                 return;
             }
         }
     }
 
-    fn command(&mut self, command: Command, to: Reply) -> bool {
-        if !self.tick_if_due() {
-            reply(to, Err(Error::Stopped));
-            return false;
-        }
-        // Also when that tick failed: nothing may be decided on what it left behind.
-        if let Some(failure) = self.shared.failure() {
-            reply(to, Err(Error::Failed(failure)));
-            return true;
-        }
-        if let Err(full) = self.shared.gate.pass() {
-            reply(to, Err(Error::Full(full)));
-            return true;
-        }
-        match self.handle(Input::Command(command)) {
-            Ok(Effects { records, answer }) => {
-                let answer = answer.map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from));
-                self.hand_on(Commit { records, release: Release::Reply(to, answer) })
+    fn job(&mut self, job: Job) -> bool {
+        match job {
+            Job::Command(ready, turn, to) => {
+                drop(turn);
+                self.command(ready, to)
             }
-            Err(failure) => {
-                reply(to, Err(Error::Failed(failure)));
-                true
+            Job::Batch(verified, to) => self.batch(verified, to),
+            Job::Several(jobs) => jobs.into_iter().all(|job| self.job(job)),
+            Job::Query(query, recalled) => self.query(query, recalled),
+            Job::PutAway(ended) => self.put_away(&ended),
+            Job::Stop => {
+                self.checkpoint(Schedule::last);
+                false
             }
         }
     }
 
-    fn query(&mut self, query: Query) -> bool {
+    fn command(&mut self, ready: Ready, to: Reply) -> bool {
+        if !self.tick_if_due() {
+            reply(to, Err(Error::Stopped));
+            return false;
+        }
+        let mut effects = Effects::default();
+        let answer = self.decide(ready, &mut effects);
+        self.hand_on(Commit::of(effects.records, Release::Reply(to, answer)))
+    }
+
+    fn batch(&mut self, verified: Vec<Verified>, to: BatchReply) -> bool {
+        if !self.tick_if_due() {
+            reply(to, Err(Error::Stopped));
+            return false;
+        }
+        let (mut effects, mut parts) = (Effects::default(), Vec::with_capacity(verified.len()));
+        let decided = verified.into_iter().map(|verified| {
+            let before = effects.records.len();
+            let answer = self.decide(verified?, &mut effects);
+            if effects.records.len() > before {
+                parts.push(effects.records.len());
+            }
+            answer
+        });
+        let answers = decided.collect();
+        let release = Release::Batch(to, answers);
+        self.hand_on(Commit { records: effects.records, parts, release })
+    }
+
+    /// Decides one command: its records are added to those of its batch, its answer waits for them.
+    fn decide(&mut self, ready: Ready, effects: &mut Effects) -> Result<Accepted, Error> {
+        let Ready { command, recalled } = ready;
+        // Also when the tick before failed: nothing may be decided on what it left behind.
+        if let Some(failure) = self.shared.failure() {
+            return Err(Error::Failed(failure));
+        }
+        self.shared.gate.pass().map_err(Error::Full)?;
+        let recalled = self.recall(recalled).map_err(Error::Failed)?;
+        let before = effects.records.len();
+        self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
+        if effects.records.len() == before {
+            self.put_away(recalled.as_slice());
+        }
+        effects.answer.take().map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from))
+    }
+
+    fn query(&mut self, query: Query, recalled: Option<Recalled>) -> bool {
         if self.shared.failure().is_some() {
             // Unanswered: the asker finds the failure where its answer should be. There is no state to look at any more.
             return true;
@@ -109,8 +167,46 @@ impl Sequencer {
         if !self.tick_if_due() {
             return false;
         }
+        // Unanswered as well if that fails.
+        let Ok(recalled) = self.recall(recalled) else { return true };
         let told = query(self.core.state());
-        self.hand_on(Commit { records: Vec::new(), release: Release::Told(told) })
+        self.put_away(recalled.as_slice());
+        self.hand_on(Commit::of(Vec::new(), Release::Told(told)))
+    }
+
+    /// Takes back what the next command or query is about, if it was put away; what was taken back.
+    fn recall(&mut self, recalled: Option<Recalled>) -> Result<Option<(Key, Position)>, Failure> {
+        let Some(early) = recalled.filter(|recalled| !self.core.state().holds(&recalled.key)) else {
+            return Ok(None);
+        };
+        let recall = &self.shared.recall;
+        let Recalled { key, ended, .. } =
+            recall.confirm(early).map_err(|error| self.shared.fail(Failure::Recall(error)))?;
+        let Some(ended) = ended else { return Ok(None) };
+        self.core.recall(&key, &ended);
+        Ok(Some((key, ended.last_position())))
+    }
+
+    fn put_away(&mut self, ended: &[(Key, Position)]) -> bool {
+        for (key, last) in ended {
+            self.core.put_away(key, *last);
+        }
+        true
+    }
+
+    /// Hands on what the schedule finds due. Behind everything decided so far, so that it is the state of a place in the log.
+    fn checkpoint(&mut self, due: fn(&mut Schedule, &State) -> Option<Frozen>) -> bool {
+        // Nor onto a disk that is nearly full: a checkpoint can wait.
+        if self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
+            return true;
+        }
+        match self.schedule.as_mut().and_then(|schedule| due(schedule, self.core.state())) {
+            Some(frozen) => {
+                let release = Release::Checkpoint(Box::new(frozen));
+                self.commits.send(Commit::of(Vec::new(), release)).is_ok()
+            }
+            None => true,
+        }
     }
 
     /// A busy queue must not keep deadlines waiting: they are looked at between any two jobs.
@@ -119,22 +215,20 @@ impl Sequencer {
         if !due || self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
             return true;
         }
-        match self.handle(Input::Tick) {
-            Ok(Effects { records, .. }) => {
-                records.is_empty() || self.hand_on(Commit { records, release: Release::Nothing })
-            }
+        let mut effects = Effects::default();
+        match self.handle(Input::Tick, &mut effects) {
+            Ok(()) if effects.records.is_empty() => true,
+            Ok(()) => self.hand_on(Commit::of(effects.records, Release::Nothing)),
             Err(_) => true,
         }
     }
 
-    fn handle(&mut self, input: Input) -> Result<Effects, Failure> {
+    fn handle(&mut self, input: Input, effects: &mut Effects) -> Result<(), Failure> {
         self.inputs += 1;
         let causation = CausationId((u128::from(self.epoch) << 64) | u128::from(self.inputs));
-        let mut effects = Effects::default();
-        match self.core.handle(self.clock.now(), causation, input, &mut effects) {
-            Ok(()) => Ok(effects),
-            Err(illegal) => Err(self.shared.fail(Failure::Illegal(illegal))),
-        }
+        self.core
+            .handle(self.clock.now(), causation, input, effects)
+            .map_err(|illegal| self.shared.fail(Failure::Illegal(illegal)))
     }
 
     /// Passes a commit on, or releases it at once when everything it stands on is durable already.

@@ -15,8 +15,8 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Keys and values, in order of key, shared between threads.
 ///
 /// # Durability
-/// A write is durable some time later, or never if the power fails before. Whatever must not be lost belongs in the log.
-/// Writes may also be lost out of order.
+/// A write is durable after the next [`Table::sync`], or some time later without it, or never if the power fails before.
+/// Whatever must not be lost belongs in the log. Writes may also be lost out of order.
 pub trait Table: Debug + Send + Sync {
     /// The value of a key.
     ///
@@ -35,6 +35,12 @@ pub trait Table: Debug + Send + Sync {
     /// # Errors
     /// The store fails.
     fn delete(&self, key: &[u8]) -> Result<(), TableError>;
+
+    /// Waits until everything written before is durable.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn sync(&self) -> Result<(), TableError>;
 
     /// The first `limit` entries whose key begins with `prefix`, in order of key.
     ///
@@ -111,6 +117,10 @@ impl Table for MemoryTable {
 
     fn delete(&self, key: &[u8]) -> Result<(), TableError> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), TableError> {
         Ok(())
     }
 

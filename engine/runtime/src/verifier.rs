@@ -1,26 +1,88 @@
+use std::sync::Arc;
+
 use crossbeam_channel::{Receiver, Sender};
 use quittance_core::command::Request;
+use quittance_core::state::Key;
 
-use crate::sequencer::{Job, Reply, reply};
+use crate::error::{Error, Failure};
+use crate::handle::Shared;
+use crate::recall::{Recall, Recalled};
+use crate::sequencer::{BatchReply, Job, Query, Ready, Reply, Verified, reply};
+use crate::turns::Turn;
 
 /// What a verify worker is given.
 pub(crate) enum Unverified {
-    Request(Request, Reply),
+    Request(Request, Option<Turn>, Reply),
+    Batch(Vec<Request>, BatchReply),
+    /// A question about something that may have ended.
+    Query(Key, Query),
     Stop,
 }
 
-/// Checks signatures until told to stop. Pure work: any number of these run side by side.
-pub(crate) fn run(requests: &Receiver<Unverified>, sequencer: &Sender<Job>) {
-    while let Ok(Unverified::Request(request, to)) = requests.recv() {
-        match request.verify() {
-            // Waits while the sequencer's queue is full; the queue in front of this worker then fills and refuses.
-            Ok(command) => {
-                if sequencer.send(Job::Command(command, to)).is_err() {
-                    return;
-                }
+/// What a busy worker hands on at a time: enough that waking the sequencer is a small part of the work, and no more than half a
+/// millisecond of checks, which is what a sync takes.
+const HAND_ON: usize = 8;
+
+/// Checks signatures, and brings back what a request is about if it has ended, until told to stop. Nothing here changes
+/// anything: any number of these run side by side, and the sequencer finds ready what it needs.
+pub(crate) fn run(requests: &Receiver<Unverified>, sequencer: &Sender<Job>, shared: &Arc<Shared>) {
+    let mut stopped = false;
+    while !stopped && let Ok(first) = requests.recv() {
+        let mut jobs = Vec::new();
+        let mut next = Some(first);
+        // Alone, a request is handed on at once; in a crowd a few go together.
+        while let Some(unverified) = next.take() {
+            match job(unverified, shared) {
+                Some(Job::Stop) => stopped = true,
+                Some(job) => jobs.push(job),
+                None => {}
             }
-            // No state was looked at, so there is nothing to wait for.
-            Err(rejection) => reply(to, Err(rejection.into())),
+            if !stopped && jobs.len() < HAND_ON {
+                next = requests.try_recv().ok();
+            }
+        }
+        let job = match jobs.len() {
+            0 => continue,
+            1 => jobs.pop(),
+            _ => Some(Job::Several(jobs)),
+        };
+        // Waits while the sequencer's queue is full; the queue in front of this worker then fills and refuses.
+        if job.is_some_and(|job| sequencer.send(job).is_err()) {
+            return;
         }
     }
+}
+
+/// What the sequencer gets of it; `None` when it is answered already.
+fn job(unverified: Unverified, shared: &Shared) -> Option<Job> {
+    match unverified {
+        Unverified::Stop => Some(Job::Stop),
+        // Unanswered if that fails: the asker finds the failure where its answer should be.
+        Unverified::Query(key, query) => {
+            look_up(&shared.recall, Some(key), shared).ok().map(|recalled| Job::Query(query, recalled))
+        }
+        Unverified::Request(request, turn, to) => match ready(request, shared) {
+            Ok(ready) => Some(Job::Command(ready, turn, to)),
+            // No state was looked at, so there is nothing to wait for.
+            Err(error) => {
+                reply(to, Err(error));
+                None
+            }
+        },
+        Unverified::Batch(requests, to) => {
+            Some(Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to))
+        }
+    }
+}
+
+fn ready(request: Request, shared: &Shared) -> Verified {
+    let command = request.verify()?;
+    let recalled = look_up(&shared.recall, command.key(), shared)?;
+    Ok(Ready { command, recalled })
+}
+
+fn look_up(recall: &Recall, key: Option<Key>, shared: &Shared) -> Result<Option<Recalled>, Error> {
+    let recalled = key.map(|key| recall.look_up(key)).transpose();
+    // An engine that cannot tell what has ended could let it happen again: it stops.
+    recalled.map_err(|error| Error::Failed(shared.fail(Failure::Recall(error))))
 }

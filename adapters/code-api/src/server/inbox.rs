@@ -1,4 +1,5 @@
 use quittance_core::ids::{IntentId, Position};
+use quittance_core::state::Key;
 use quittance_runtime::Handle;
 
 use super::letter::Letter;
@@ -22,7 +23,10 @@ impl Inbox {
             let ends = known.map(|known| (known.created, known.last_position, Letter::first(intent, known)));
             (state.position(), ends)
         };
-        let (seen, ends) = engine.query(look).await.map_err(|error| refusal::failed(error, intent))?;
+        let (seen, ends) = engine
+            .query_about(Key::Intent(intent), look)
+            .await
+            .map_err(|error| refusal::failed(error, intent))?;
         let Some((created, last, first)) = ends else { return Ok(Self { seen, letters: Vec::new() }) };
         let mut letters = Vec::new();
         if last > created {

@@ -1,4 +1,5 @@
 use quittance_core::ids::IntentId;
+use quittance_core::state::Key;
 
 use super::{Api, refusal};
 use crate::envelope::decode_body;
@@ -36,5 +37,5 @@ async fn status(api: &Api, intent: IntentId) -> Result<micropayment::GetStatusRe
             intent_submitted: known.is_some_and(|known| known.submission().is_some()),
         }
     };
-    api.engine.query(look).await.map_err(|error| refusal::failed(error, intent))
+    api.engine.query_about(Key::Intent(intent), look).await.map_err(|error| refusal::failed(error, intent))
 }

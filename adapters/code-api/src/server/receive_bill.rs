@@ -4,7 +4,7 @@ use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
-use quittance_core::state::State;
+use quittance_core::state::{Key, State};
 use quittance_core::terms::{Fee, Terms};
 
 use super::{Api, Destinations, refusal};
@@ -44,7 +44,12 @@ pub(super) async fn terms(
             let stranger = parties.fees.iter().map(|fee| fee.destination).find(|to| !is_known(to));
             Found::Nothing { destination: is_known(&parties.destination), stranger }
         };
-        match api.engine.query(look).await.map_err(|error| refusal::failed(error, intent))? {
+        match api
+            .engine
+            .query_about(Key::Intent(intent), look)
+            .await
+            .map_err(|error| refusal::failed(error, intent))?
+        {
             Found::Original(..) if fault.is_none() => {}
             Found::Original(_, true) => return Err(refusal::submitted()),
             Found::Original(original, false) => asked.compare(&original, fault.as_ref())?,

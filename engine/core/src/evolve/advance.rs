@@ -1,6 +1,9 @@
+use alloc::sync::Arc;
+
+use super::books::Books;
 use super::{IllegalTransition, settlement};
 use crate::event::{Event, Record, Subject, Transaction};
-use crate::ids::IntentId;
+use crate::ids::{IntentId, NodeId};
 use crate::lifecycle;
 use crate::money::Quarks;
 use crate::payment::{Payment, Purpose, transaction_id};
@@ -16,10 +19,25 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     if (subject.revision, subject.previous) != state.next_revision(&id) {
         return Err(IllegalTransition::new(record, "intent", "its revision does not follow the one before"));
     }
-    let node = state.node;
     let Some(intent) = state.intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
+    let from = intent.status();
+    let mut books = Books::Open(&mut state.ledger, &mut state.usage);
+    step(Arc::make_mut(intent), state.node, record, subject, &mut books)?;
+    index(state, id, from);
+    Ok(())
+}
+
+/// Takes an event into the one intent that it is about.
+pub(super) fn step(
+    intent: &mut Intent,
+    node: Option<NodeId>,
+    record: &Record,
+    subject: Subject,
+    books: &mut Books<'_>,
+) -> Result<(), IllegalTransition> {
+    let id = subject.intent;
     let from = intent.status();
     let illegal = |why| IllegalTransition::new(record, from.name(), why);
     let Some(to) = lifecycle::step(Some(from), record.event.kind()) else {
@@ -30,7 +48,6 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     if from == Status::Created && overdue != matches!(record.event, Event::IntentExpired) {
         return Err(illegal("the deadline says otherwise"));
     }
-    let (ledger, usage) = (&mut state.ledger, &mut state.usage);
     // Taken out, so that a phase's contents move instead of being copied.
     let phase = core::mem::replace(&mut intent.phase, Phase::Expired);
     let next = match (phase, &record.event) {
@@ -77,10 +94,10 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
                 return Err(illegal("what is set aside is not what the payment takes"));
             }
             let payer = submission.payment.payer;
-            ledger.reserve(payer, *reserved).ok_or(illegal("the payer does not have what is set aside"))?;
+            books.reserve(payer, *reserved).ok_or(illegal("the payer does not have what is set aside"))?;
             let (merchant, received) = (intent.terms.destination, submission.payment.received());
-            usage.count(Side::Payer, payer, *reserved, submission.at);
-            usage.count(Side::Merchant, merchant, received, submission.at);
+            books.count(Side::Payer, payer, *reserved, submission.at);
+            books.count(Side::Merchant, merchant, received, submission.at);
             Phase::Verified(submission)
         }
         (Phase::Verified(submission), Event::IntentScheduled { transactions }) => {
@@ -99,7 +116,7 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
         }
         (Phase::Scheduled(mut settlement), Event::TransactionSettled { transaction, .. }) => {
             say(intent, &mut settlement, &record.event, Part::Payment).map_err(illegal)?;
-            settlement::settle(&settlement, ledger, *transaction).map_err(illegal)?;
+            settlement::settle(&settlement, books, *transaction).map_err(illegal)?;
             Phase::Scheduled(settlement)
         }
         (
@@ -135,11 +152,11 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
                 return Err(illegal("what is released is not what was still set aside"));
             }
             let payer = settlement.submission.payment.payer;
-            ledger.release(payer, *released).ok_or(illegal("the payer has less set aside"))?;
+            books.release(payer, *released).ok_or(illegal("the payer has less set aside"))?;
             let (payment, at) = (&settlement.submission.payment, settlement.submission.at);
             let total = payment.total().unwrap_or_default();
-            usage.uncount(Side::Payer, payer, total, at);
-            usage.uncount(Side::Merchant, intent.terms.destination, payment.received(), at);
+            books.uncount(Side::Payer, payer, total, at);
+            books.uncount(Side::Merchant, intent.terms.destination, payment.received(), at);
             Phase::Failed(settlement)
         }
         (Phase::Confirmed(settlement), Event::RefundScheduled { refund, .. }) => {
@@ -156,7 +173,7 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
             if refund.quarks == Quarks::ZERO || given_back.is_none() || given_back > paid {
                 return Err(illegal("more would be given back than was paid, or nothing"));
             }
-            ledger
+            books
                 .reserve(refund.merchant, refund.quarks)
                 .ok_or(illegal("the destination does not have what is set aside"))?;
             let (refund, scheduled, progress) = (*refund, record.position, Progress::default());
@@ -173,7 +190,7 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
         ) => {
             let refund = say(intent, &mut settlement, &record.event, Part::Refund).map_err(illegal)?;
             if let Some(refund) = refund {
-                settlement::end_refund(refund, &settlement, ledger, &record.event).map_err(illegal)?;
+                settlement::end_refund(refund, &settlement, books, &record.event).map_err(illegal)?;
             }
             Phase::Confirmed(settlement)
         }
@@ -203,7 +220,6 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     if to.is_terminal() && !from.is_terminal() {
         intent.ended = Some(record.position);
     }
-    index(state, id, from);
     Ok(())
 }
 
@@ -250,9 +266,12 @@ fn say<'a>(
     Ok(Some(known))
 }
 
-/// Keeps the derived indexes in step with the intent.
+/// Keeps the archive and the derived indexes in step with the intent.
 fn index(state: &mut State, id: IntentId, from: Status) {
     let Some(intent) = state.intents.get(&id) else { return };
+    if intent.has_ended() {
+        state.archive.add_intent(&id, intent);
+    }
     let deadline = (intent.expires_at, id);
     match (from, intent.status()) {
         (_, Status::Created) => drop(state.deadlines.insert(deadline)),

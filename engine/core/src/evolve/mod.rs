@@ -1,17 +1,19 @@
 //! What an event changes. Total: every (phase, event) pair is decided here, in one place.
 
 mod advance;
+mod books;
 mod settlement;
 
 use core::fmt;
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::currency::{Currency, Rate};
 use crate::event::{Event, Record, Subject};
-use crate::ids::{Position, Revision};
-use crate::money::Quarks;
+use crate::ids::{NodeId, Position, Revision};
+use crate::money::{BasisPoints, Quarks};
 use crate::state::{
     Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
 };
@@ -84,6 +86,7 @@ pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTr
                 return Err(illegal("account", "a deposit with this key was made before"));
             }
             state.ledger.deposit(*account, *quarks).ok_or(illegal("account", "the balance does not fit"))?;
+            state.archive.add_deposit(key, &deposit);
         }
         (
             Event::WithdrawalScheduled { .. }
@@ -102,19 +105,68 @@ pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTr
     Ok(())
 }
 
+/// One intent, from its own records alone: those in a log whose subject it is, the first one first.
+///
+/// What they moved in the accounts is left out, and whether it could be moved is not asked again: the log has answered that.
+///
+/// # Errors
+/// A record does not follow from those before it, or there is none.
+///
+/// # Determinism
+/// The same as what [`State::apply`] made of the same records among all the others.
+pub fn fold_intent<'a>(
+    node: NodeId,
+    records: impl IntoIterator<Item = &'a Record>,
+) -> Result<Intent, IllegalTransition> {
+    let mut intent: Option<Intent> = None;
+    for record in records {
+        let Some(subject) = record.subject else {
+            return Err(IllegalTransition::new(record, "intent", "it names no intent"));
+        };
+        match &mut intent {
+            None => intent = Some(created(record, subject, None)?),
+            Some(known) => {
+                let next = (Revision(known.revision.0.saturating_add(1)), known.last_position);
+                if (subject.revision, subject.previous) != next {
+                    let why = "its revision does not follow the one before";
+                    return Err(IllegalTransition::new(record, "intent", why));
+                }
+                advance::step(known, Some(node), record, subject, &mut books::Books::Closed)?;
+            }
+        }
+    }
+    let (position, from, event, why) = (Position::START, "log", "nothing", "the intent has no records");
+    intent.ok_or(IllegalTransition { position, from, event, why })
+}
+
 fn create(state: &mut State, record: &Record, subject: Subject) -> Result<(), IllegalTransition> {
+    let intent = created(record, subject, Some(state.policy.fee_cap))?;
+    let deadline = (intent.expires_at, subject.intent);
+    if let Some(earlier) = state.intents.insert(subject.intent, Arc::new(intent)) {
+        return Err(IllegalTransition::new(record, earlier.status().name(), "the intent exists already"));
+    }
+    state.deadlines.insert(deadline);
+    Ok(())
+}
+
+/// The intent that a creation makes. Without a cap its fees are not checked again.
+fn created(
+    record: &Record,
+    subject: Subject,
+    fee_cap: Option<BasisPoints>,
+) -> Result<Intent, IllegalTransition> {
     let Event::IntentCreated { terms, authorization, expires_at } = &record.event else {
         return Err(IllegalTransition::new(record, "log", "it is not a creation"));
     };
     if (subject.revision, subject.previous) != (Revision(0), Position::START) {
         return Err(IllegalTransition::new(record, "log", "an intent's first record has revision 0"));
     }
-    let right =
-        terms.check(state.policy.fee_cap).is_ok() && terms.expires_at.is_none_or(|at| at == *expires_at);
+    let right = fee_cap.is_none_or(|cap| terms.check(cap).is_ok())
+        && terms.expires_at.is_none_or(|at| at == *expires_at);
     if !right || *expires_at < record.recorded_at {
         return Err(IllegalTransition::new(record, "log", "terms that no rule lets in"));
     }
-    let intent = Intent {
+    Ok(Intent {
         terms: terms.clone(),
         authorization: authorization.clone(),
         created_at: record.recorded_at,
@@ -127,12 +179,7 @@ fn create(state: &mut State, record: &Record, subject: Subject) -> Result<(), Il
         ended: None,
         phase: Phase::Created,
         refunds: Vec::new(),
-    };
-    if let Some(earlier) = state.intents.insert(subject.intent, intent) {
-        return Err(IllegalTransition::new(record, earlier.status().name(), "the intent exists already"));
-    }
-    state.deadlines.insert((*expires_at, subject.intent));
-    Ok(())
+    })
 }
 
 /// An event about a withdrawal, which belongs to no intent.

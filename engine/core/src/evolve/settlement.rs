@@ -1,6 +1,7 @@
+use super::books::Books;
 use crate::event::{AttemptState, Event};
 use crate::ids::{AttemptNumber, TransactionId};
-use crate::state::{Ledger, Progress, ScheduledRefund, Settlement, Word};
+use crate::state::{Progress, ScheduledRefund, Settlement, Word};
 
 /// Which attempt at which transaction an event is about, if it is about one.
 pub(super) fn about(event: &Event) -> Option<(TransactionId, AttemptNumber)> {
@@ -71,13 +72,13 @@ pub(super) fn contradict_whole(progress: &mut Progress, event: &Event) -> Result
 /// Carries out a payment's transaction in the accounts: its quarks move from what the payer has set aside.
 pub(super) fn settle(
     settlement: &Settlement,
-    ledger: &mut Ledger,
+    books: &mut Books<'_>,
     transaction: TransactionId,
 ) -> Result<(), &'static str> {
     let carried = settlement.transaction(transaction).ok_or("no such transaction")?.transaction;
     let payer = settlement.submission.payment.payer;
     for transfer in settlement.transfers(&carried) {
-        ledger
+        books
             .settle(payer, transfer.destination, transfer.quarks)
             .ok_or("the payer has less set aside than the transaction moves")?;
     }
@@ -88,17 +89,17 @@ pub(super) fn settle(
 pub(super) fn end_refund(
     scheduled: &ScheduledRefund,
     settlement: &Settlement,
-    ledger: &mut Ledger,
+    books: &mut Books<'_>,
     event: &Event,
 ) -> Result<(), &'static str> {
     let (merchant, quarks) = (scheduled.refund.merchant, scheduled.refund.quarks);
     match event {
         Event::RefundConfirmed { .. } => {
             let payer = settlement.submission.payment.payer;
-            ledger.settle(merchant, payer, quarks).ok_or("the destination has less set aside")
+            books.settle(merchant, payer, quarks).ok_or("the destination has less set aside")
         }
         Event::RefundFailed { released, .. } if *released == quarks => {
-            ledger.release(merchant, quarks).ok_or("the destination has less set aside")
+            books.release(merchant, quarks).ok_or("the destination has less set aside")
         }
         Event::RefundFailed { .. } => Err("what is released is not what was set aside"),
         _ => Ok(()),

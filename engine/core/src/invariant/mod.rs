@@ -21,7 +21,7 @@ pub use digest::replays;
 pub use indexes::{indexes, nothing_half_done};
 pub use positions::{follows, gapless};
 pub use refunds::{refunds, refunds_of};
-pub use reservations::{ended_once, reservations};
+pub use reservations::{Reservations, ended_once, reservations};
 pub use terminal::{ended, monotone};
 pub use usage::usage;
 

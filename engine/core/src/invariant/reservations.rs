@@ -73,9 +73,23 @@ enum Purpose {
 /// # Errors
 /// Something was not.
 pub fn ended_once(records: &[Record]) -> Result<(), Violation> {
-    // True while it is set aside.
-    let mut open: BTreeMap<Purpose, bool> = BTreeMap::new();
-    for record in records {
+    let mut reservations = Reservations::default();
+    records.iter().try_for_each(|record| reservations.follow(record))
+}
+
+/// What was ever set aside in a history that is read record by record: [`ended_once`] without holding the history.
+#[derive(Clone, Debug, Default)]
+pub struct Reservations {
+    /// True while it is set aside.
+    open: BTreeMap<Purpose, bool>,
+}
+
+impl Reservations {
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    /// It sets aside, moves or releases a second time.
+    pub fn follow(&mut self, record: &Record) -> Result<(), Violation> {
         let intent = record.subject.map(|subject| Purpose::Payment(subject.intent));
         let (purpose, begins) = match &record.event {
             Event::IntentVerified { .. } => (intent, true),
@@ -90,16 +104,15 @@ pub fn ended_once(records: &[Record]) -> Result<(), Violation> {
             | Event::WithdrawalFailed { transaction, .. } => {
                 (Some(Purpose::Transaction(*transaction)), false)
             }
-            _ => continue,
+            _ => return Ok(()),
         };
-        let before = purpose.map(|purpose| (purpose, open.insert(purpose, begins)));
+        let before = purpose.map(|purpose| (purpose, self.open.insert(purpose, begins)));
         let right = match before {
             Some((_, before)) => before == if begins { None } else { Some(true) },
             None => false,
         };
         hold(right, "reservations", || {
             alloc::format!("record {}: {} for {before:?}", record.position, record.event.name())
-        })?;
+        })
     }
-    Ok(())
 }

@@ -10,6 +10,11 @@ use core::fmt;
 use crate::event::Record;
 use crate::ids::Position;
 
+pub(crate) use v2::{
+    AuthorizationV2, PolicyV2, RefundV2, TermsV2, TransactionV2, WithdrawalV2, attempt_state, rate,
+    signature_rule, whole,
+};
+
 /// The version that is written. Every version up to it is read.
 pub const VERSION: u16 = 2;
 

@@ -18,7 +18,7 @@ use crate::event::Record;
 use crate::ids::Position;
 
 pub(super) fn decode(bytes: &[u8], position: Position) -> Result<Record, DecodeError> {
-    v2::whole::<RecordV1<'_>>(bytes)?.upcast().into_record(position)
+    v2::whole::<RecordV1<'_>, _>(bytes, v2::CONFIG)?.upcast().into_record(position)
 }
 
 #[derive(Encode, BorrowDecode)]

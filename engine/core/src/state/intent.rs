@@ -215,6 +215,12 @@ impl Intent {
         Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
     }
 
+    /// Whether nothing about it is under way: no payer can come, and no rail has anything left to say.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.status().is_terminal() && !self.is_unsettled()
+    }
+
     /// Whether a rail still has something to say about it.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {

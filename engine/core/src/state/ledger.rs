@@ -1,5 +1,4 @@
-use alloc::collections::BTreeMap;
-
+use super::Shards;
 use crate::ids::AccountId;
 use crate::money::Quarks;
 
@@ -9,7 +8,7 @@ use crate::money::Quarks;
 /// holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: Shards<AccountId, Account>,
     /// In quarks. Wider than a balance: what goes in and out again counts each time.
     deposited: u128,
     withdrawn: u128,
@@ -68,9 +67,20 @@ impl Ledger {
         u64::try_from(self.deposited - self.withdrawn).map_or(Quarks::MAX, Quarks::new)
     }
 
+    /// A ledger without accounts yet, for a snapshot that is read.
+    pub(crate) fn with_totals(deposited: u128, withdrawn: u128) -> Option<Self> {
+        deposited.checked_sub(withdrawn)?;
+        Some(Self { deposited, withdrawn, ..Self::default() })
+    }
+
+    /// An account as a snapshot has it; `None` when it was there already.
+    pub(crate) fn put_back(&mut self, id: AccountId, account: Account) -> Option<()> {
+        self.accounts.insert(id, account).is_none().then_some(())
+    }
+
     pub(crate) fn deposit(&mut self, id: AccountId, quarks: Quarks) -> Option<()> {
         self.held().checked_add(quarks)?;
-        let account = self.accounts.entry(id).or_default();
+        let account = self.accounts.entry(id);
         account.balance = account.balance.checked_add(quarks)?;
         self.deposited += u128::from(quarks.get());
         Some(())

@@ -1,12 +1,15 @@
 //! Everything the engine knows, as a fold of its records.
 
+mod archive;
 mod intent;
 mod ledger;
 mod progress;
 mod rates;
+mod shards;
 mod usage;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 
 use core::time::Duration;
 
@@ -17,11 +20,14 @@ use crate::money::{BasisPoints, Quarks};
 use crate::policy::{Limits, Policy};
 use crate::withdrawal::Withdrawal;
 
+pub use archive::{Archive, Ended, Key};
 pub use intent::{Intent, Phase, ScheduledRefund, ScheduledTransaction, Settlement, Status, Submission};
 pub use ledger::{Account, Ledger};
 pub(crate) use progress::Word;
 pub use progress::{Attempt, MAX_CONTRADICTIONS, Progress, TransactionState};
 pub use rates::{MAX_RATES, MAX_SOURCE_BYTES, MAX_TABLES, RateTable, Rates};
+pub(crate) use shards::{Sharded, Shards};
+pub(crate) use usage::Windows;
 pub use usage::{Side, Usage};
 
 /// Everything the engine knows. Changed by [`State::apply`] and by nothing else.
@@ -35,9 +41,12 @@ pub struct State {
     pub(crate) rates: Rates,
     pub(crate) ledger: Ledger,
     pub(crate) usage: Usage,
-    pub(crate) deposits: BTreeMap<DepositKey, Deposit>,
-    pub(crate) withdrawals: BTreeMap<TransactionId, ScheduledWithdrawal>,
-    pub(crate) intents: BTreeMap<IntentId, Intent>,
+    pub(crate) deposits: Shards<DepositKey, Deposit>,
+    pub(crate) withdrawals: Shards<TransactionId, ScheduledWithdrawal>,
+    pub(crate) intents: Shards<IntentId, Arc<Intent>>,
+    pub(crate) archive: Archive,
+    /// How many things that have ended are put away: not part of the digest.
+    pub(crate) away: u64,
     /// Open intents by deadline: derived, not part of the digest.
     pub(crate) deadlines: BTreeSet<(Timestamp, IntentId)>,
     /// Intents with a transaction that is not final: derived, not part of the digest.
@@ -102,9 +111,11 @@ impl Default for State {
             rates: Rates::default(),
             ledger: Ledger::default(),
             usage: Usage::default(),
-            deposits: BTreeMap::new(),
-            withdrawals: BTreeMap::new(),
-            intents: BTreeMap::new(),
+            deposits: Shards::default(),
+            withdrawals: Shards::default(),
+            intents: Shards::default(),
+            archive: Archive::default(),
+            away: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
@@ -180,7 +191,7 @@ impl State {
         &self.ledger
     }
 
-    /// The deposit made under a key.
+    /// The deposit made under a key, unless it is put away.
     #[must_use]
     pub fn deposit(&self, key: &DepositKey) -> Option<&Deposit> {
         self.deposits.get(key)
@@ -208,20 +219,27 @@ impl State {
         self.open_withdrawals.iter().filter_map(|id| self.withdrawals.get_key_value(id))
     }
 
-    /// One intent.
+    /// One intent, unless it is put away.
     #[must_use]
     pub fn intent(&self, id: &IntentId) -> Option<&Intent> {
-        self.intents.get(id)
+        self.intents.get(id).map(|intent| &**intent)
     }
 
-    /// Every intent, by id.
+    /// Every intent in memory, by id: all that are open, and those that have ended and are not put away.
     pub fn intents(&self) -> impl Iterator<Item = (&IntentId, &Intent)> {
-        self.intents.iter()
+        self.intents.iter().map(|(id, intent)| (id, &**intent))
+    }
+
+    /// How many intents are open: a payer can still come, or a rail still has something to say.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.deadlines.len() + self.unsettled.len()
     }
 
     /// Every intent with a transaction that is not final, of its payment or of a refund, by id.
     pub fn unsettled(&self) -> impl Iterator<Item = (&IntentId, &Intent)> {
-        self.unsettled.iter().filter_map(|id| self.intents.get_key_value(id))
+        let known = self.unsettled.iter().filter_map(|id| self.intents.get_key_value(id));
+        known.map(|(id, intent)| (id, &**intent))
     }
 
     /// The next moment at which something happens by itself: the earliest deadline of an open intent.
@@ -229,6 +247,28 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         // The deadline is the last moment at which a payer may submit; the intent expires after it.
         self.deadlines.first().map(|(deadline, _)| Timestamp(deadline.0.saturating_add(1)))
+    }
+
+    /// Everything but the derived indexes.
+    pub(crate) fn clone_without_indexes(&self) -> Self {
+        Self {
+            node: self.node,
+            position: self.position,
+            time: self.time,
+            policy: self.policy.clone(),
+            policy_version: self.policy_version,
+            rates: self.rates.clone(),
+            ledger: self.ledger.clone(),
+            usage: self.usage.clone(),
+            deposits: self.deposits.clone(),
+            withdrawals: self.withdrawals.clone(),
+            intents: self.intents.clone(),
+            archive: self.archive,
+            away: self.away,
+            deadlines: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            open_withdrawals: BTreeSet::new(),
+        }
     }
 
     /// The revision and the previous position that the next record about `intent` carries.

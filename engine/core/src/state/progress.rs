@@ -58,6 +58,11 @@ pub(crate) enum Word {
 }
 
 impl Progress {
+    /// As a snapshot has it.
+    pub(crate) fn put_back(attempts: Vec<Attempt>, contradictions: u8) -> Self {
+        Self { attempts, contradictions }
+    }
+
     /// Every attempt, from number 1.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {

@@ -1,5 +1,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 
+use super::{Sharded, Shards};
 use crate::ids::{AccountId, Timestamp};
 use crate::money::Quarks;
 
@@ -17,9 +19,15 @@ const STEPS_IN_FIVE_MINUTES: u64 = 30;
 /// bounded amount of memory however often it pays. Whatever is older is forgotten at the next payment of anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    accounts: BTreeMap<(Side, AccountId), Windows>,
+    accounts: Shards<(AccountId, Side), Windows>,
     /// Who was active in which step of the day, so that the idle can be forgotten without looking at everybody.
-    active: BTreeMap<u64, BTreeSet<(Side, AccountId)>>,
+    active: BTreeMap<u64, Arc<BTreeSet<(AccountId, Side)>>>,
+}
+
+impl Sharded for (AccountId, Side) {
+    fn first_byte(&self) -> u8 {
+        self.0.first_byte()
+    }
 }
 
 /// What an account does with quarks.
@@ -46,7 +54,7 @@ impl Usage {
     #[must_use]
     pub fn day(&self, side: Side, account: &AccountId, now: Timestamp) -> Quarks {
         let first = (now.0 / DAY_STEP).saturating_sub(STEPS_A_DAY);
-        let amounts = self.accounts.get(&(side, *account)).map(|windows| windows.amounts.range(first..));
+        let amounts = self.accounts.get(&(*account, side)).map(|windows| windows.amounts.range(first..));
         Quarks::checked_sum(amounts.into_iter().flatten().map(|(_, quarks)| *quarks)).unwrap_or(Quarks::MAX)
     }
 
@@ -59,31 +67,39 @@ impl Usage {
     #[must_use]
     pub fn five_minutes(&self, side: Side, account: &AccountId, now: Timestamp) -> u32 {
         let first = (now.0 / SHORT_STEP).saturating_sub(STEPS_IN_FIVE_MINUTES);
-        let payments = self.accounts.get(&(side, *account)).map(|windows| windows.payments.range(first..));
+        let payments = self.accounts.get(&(*account, side)).map(|windows| windows.payments.range(first..));
         payments.into_iter().flatten().map(|(_, count)| *count).fold(0, u32::saturating_add)
     }
 
     /// Every account with figures, and these by step.
-    pub(crate) fn accounts(&self) -> impl ExactSizeIterator<Item = (&(Side, AccountId), &Windows)> {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (&(AccountId, Side), &Windows)> {
         self.accounts.iter()
+    }
+
+    /// An account's figures as a snapshot has them.
+    pub(crate) fn put_back(&mut self, key: (AccountId, Side), windows: Windows) {
+        for step in windows.amounts.keys() {
+            Arc::make_mut(self.active.entry(*step).or_default()).insert(key);
+        }
+        self.accounts.insert(key, windows);
     }
 
     /// Counts quarks that an account moves at `now`. Their sum over a day fits: see [`crate::policy::Limits`].
     pub(crate) fn count(&mut self, side: Side, account: AccountId, quarks: Quarks, now: Timestamp) {
         self.forget(now);
-        let (day_step, short_step, key) = (now.0 / DAY_STEP, now.0 / SHORT_STEP, (side, account));
-        let windows = self.accounts.entry(key).or_default();
+        let (day_step, short_step, key) = (now.0 / DAY_STEP, now.0 / SHORT_STEP, (account, side));
+        let windows = self.accounts.entry(key);
         let amount = windows.amounts.entry(day_step).or_default();
         *amount = amount.checked_add(quarks).unwrap_or(Quarks::MAX);
         windows.payments = windows.payments.split_off(&short_step.saturating_sub(STEPS_IN_FIVE_MINUTES));
         let payments = windows.payments.entry(short_step).or_default();
         *payments = payments.saturating_add(1);
-        self.active.entry(day_step).or_default().insert(key);
+        Arc::make_mut(self.active.entry(day_step).or_default()).insert(key);
     }
 
     /// What was counted at `then` has failed: its amount does not count any more.
     pub(crate) fn uncount(&mut self, side: Side, account: AccountId, quarks: Quarks, then: Timestamp) {
-        let amounts = self.accounts.get_mut(&(side, account)).map(|windows| &mut windows.amounts);
+        let amounts = self.accounts.get_mut(&(account, side)).map(|windows| &mut windows.amounts);
         if let Some(amount) = amounts.and_then(|amounts| amounts.get_mut(&(then.0 / DAY_STEP))) {
             *amount = amount.checked_sub(quarks).unwrap_or_default();
         }
@@ -92,11 +108,11 @@ impl Usage {
     fn forget(&mut self, now: Timestamp) {
         let first = (now.0 / DAY_STEP).saturating_sub(STEPS_A_DAY);
         while let Some(oldest) = self.active.first_entry().filter(|oldest| *oldest.key() < first) {
-            for key in oldest.remove() {
-                let Some(windows) = self.accounts.get_mut(&key) else { continue };
+            for key in oldest.remove().iter() {
+                let Some(windows) = self.accounts.get_mut(key) else { continue };
                 windows.amounts = windows.amounts.split_off(&first);
                 if windows.amounts.is_empty() {
-                    self.accounts.remove(&key);
+                    self.accounts.remove(key);
                 }
             }
         }

@@ -44,7 +44,7 @@ pub(crate) const BEGUN: &[u8] = &[180, 0, 0, 3, 181, 1, 1, 3, 196, 0, 2, 0, 0, 0
 /// A sequence under way.
 pub(crate) struct Run<'a> {
     bytes: &'a [u8],
-    world: World,
+    pub(crate) world: World,
     model: Model,
     payments: Vec<(u8, Payment)>,
     /// Every request sent, for whoever wants to ask again.
@@ -373,10 +373,10 @@ impl Run<'_> {
             assert_eq!(accepted.repeated, events.is_empty(), "done, or done before");
         }
         let new = &self.world.records[first..];
-        let mut before = last.as_ref();
+        let mut before = last.as_ref().map(|last| (last.position, last.recorded_at));
         for record in new {
             follows(before, record).expect("the next record");
-            before = Some(record);
+            before = Some((record.position, record.recorded_at));
             assert_eq!(record.causation, new[0].causation, "records of one input belong together");
             assert_ne!(
                 recheck(record),

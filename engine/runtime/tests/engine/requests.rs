@@ -7,11 +7,11 @@ use quittance_core::money::Quarks;
 use quittance_core::rejection::RejectionCode;
 use quittance_core::state::{Intent, State, Status};
 use quittance_runtime::log::{EventLog, MemoryLog};
-use quittance_runtime::{Engine, Error, Options, StartError};
+use quittance_runtime::{Engine, Error, MAX_BATCH, Options, StartError};
 
 use crate::support::{
-    Gate, GatedLog, NODE, create, deposit, eventually, intent, is_overloaded, noon, options, payer, quoted,
-    settled, start, submit,
+    Gate, GatedLog, NODE, cancel, create, deposit, eventually, intent, is_overloaded, noon, options, payer,
+    quoted, settled, start, submit,
 };
 
 fn status(seed: u8) -> impl FnOnce(&State) -> Option<Status> + Send + 'static {
@@ -163,4 +163,50 @@ fn a_log_is_not_started_on_by_another_node() {
     let other = quittance_core::ids::NodeId([1; 32]);
     let error = Engine::start(Box::new(log), Options::new(other)).expect_err("another node's log");
     assert!(matches!(error, StartError::OtherNode { expected, found } if (expected, found) == (other, NODE)));
+}
+
+#[test]
+fn a_batch_is_decided_in_order_and_one_that_is_refused_holds_up_none_of_the_others() {
+    let log = MemoryLog::new();
+    let engine = start(log.clone());
+    let handle = engine.handle();
+    let batch = vec![deposit(1), create(1), create(1), settled_unknown(), cancel(1), deposit(1), deposit(2)];
+    let answers = handle.begin_batch(batch).unwrap().wait_blocking().unwrap();
+    let said: Vec<_> = answers
+        .iter()
+        .map(|answer| match answer {
+            Ok(accepted) => Ok((accepted.position.0, accepted.repeated)),
+            Err(Error::Rejected(rejection)) => Err(rejection.code),
+            Err(error) => panic!("{error}"),
+        })
+        .collect();
+    let expected = [
+        Ok((2, false)),
+        Ok((3, false)),
+        Ok((3, true)),
+        Err(RejectionCode::IntentNotFound),
+        Ok((4, false)),
+        Ok((2, true)),
+        Ok((5, false)),
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(handle.durable().0, 5, "an answer came before its record was durable");
+    assert_eq!(handle.begin_batch(Vec::new()).unwrap().wait_blocking(), Ok(Vec::new()));
+    let too_many = (0..=MAX_BATCH as u64).map(|number| deposit(100 + number)).collect();
+    let Err(Error::Rejected(refused)) = handle.begin_batch(too_many).map(drop) else { panic!("no limit") };
+    assert_eq!(refused.code, RejectionCode::BatchTooLarge);
+    let most: Vec<_> = (0..MAX_BATCH as u64).map(|number| deposit(10_000 + number)).collect();
+    let answers = handle.begin_batch(most).unwrap().wait_blocking().unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    let live = handle.query_blocking(State::digest).unwrap();
+    engine.shutdown().unwrap();
+    assert_eq!(live, crate::support::digest(&log), "a batch replays to something else");
+}
+
+/// A report about an intent that nobody has created.
+fn settled_unknown() -> quittance_core::command::Request {
+    let engine = start(MemoryLog::new());
+    let handle = engine.handle();
+    handle.execute_blocking(create(9)).unwrap();
+    settled(9, &quoted(&handle, 9))
 }

@@ -6,7 +6,7 @@ use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use bincode::config::{Configuration, Limit};
+use bincode::config::{Config, Configuration, Limit};
 use bincode::enc::write::SizeWriter;
 use bincode::{BorrowDecode, Encode};
 
@@ -18,10 +18,12 @@ use crate::ids::{
 use crate::money::Quarks;
 use crate::payment::Payment;
 
-pub(super) use parts::{
-    AttemptV2, AuthorizationV2, PolicyV2, RefundV2, RejectionV2, TermsV2, TransactionV2, WithdrawalV2,
+use parts::canceled_by;
+pub(super) use parts::{AttemptV2, RejectionV2};
+pub(crate) use parts::{
+    AuthorizationV2, PolicyV2, RefundV2, TermsV2, TransactionV2, WithdrawalV2, attempt_state, rate,
+    signature_rule,
 };
-use parts::{attempt_state, canceled_by, rate, signature_rule};
 
 /// Variable-length little-endian integers; the limit is what a decode may claim before it has read it.
 pub(super) const CONFIG: Configuration<
@@ -37,19 +39,22 @@ pub(super) fn encode(record: &Record, out: &mut Vec<u8>) {
 }
 
 pub(super) fn decode(bytes: &[u8], position: Position) -> Result<Record, DecodeError> {
-    whole::<RecordV2<'_>>(bytes)?.into_record(position)
+    whole::<RecordV2<'_>, _>(bytes, CONFIG)?.into_record(position)
 }
 
 /// The twin that `bytes` are, and nothing else.
-pub(super) fn whole<'a, T: BorrowDecode<'a, ()> + Encode>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    let (twin, used) = bincode::borrow_decode_from_slice(bytes, CONFIG)
+pub(crate) fn whole<'a, T: BorrowDecode<'a, ()> + Encode, C: Config>(
+    bytes: &'a [u8],
+    config: C,
+) -> Result<T, DecodeError> {
+    let (twin, used) = bincode::borrow_decode_from_slice(bytes, config)
         .map_err(|error| DecodeError::Malformed(error.to_string()))?;
     if used != bytes.len() {
         return Err(DecodeError::TrailingBytes { count: bytes.len() - used });
     }
     // The decoder takes an integer in more bytes than it needs; two logs of one history would have two hashes.
     let mut shortest = SizeWriter::default();
-    bincode::encode_into_writer(&twin, &mut shortest, CONFIG)
+    bincode::encode_into_writer(&twin, &mut shortest, config)
         .map_err(|error| DecodeError::Malformed(error.to_string()))?;
     if shortest.bytes_written != bytes.len() {
         return Err(DecodeError::Malformed("an integer takes more bytes than it needs".to_string()));

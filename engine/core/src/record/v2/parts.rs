@@ -20,60 +20,60 @@ use crate::terms::{Fee, Terms};
 use crate::withdrawal::Withdrawal;
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct PolicyV2 {
-    pub(in crate::record) service_fee_hundredths: u64,
-    pub(in crate::record) fee_account: [u8; 32],
-    pub(in crate::record) fee_cap: u16,
-    pub(in crate::record) intent_lifetime_us: u64,
-    pub(in crate::record) max_intent_lifetime_us: u64,
-    pub(in crate::record) quote_lifetime_us: u64,
-    pub(in crate::record) rate_window_us: u64,
-    pub(in crate::record) max_payment: u64,
-    pub(in crate::record) max_refusals: u8,
+pub(crate) struct PolicyV2 {
+    pub(crate) service_fee_hundredths: u64,
+    pub(crate) fee_account: [u8; 32],
+    pub(crate) fee_cap: u16,
+    pub(crate) intent_lifetime_us: u64,
+    pub(crate) max_intent_lifetime_us: u64,
+    pub(crate) quote_lifetime_us: u64,
+    pub(crate) rate_window_us: u64,
+    pub(crate) max_payment: u64,
+    pub(crate) max_refusals: u8,
     /// Zero stands for "none" here and in the limits, which is why none of them can be zero.
-    pub(in crate::record) rate_tolerance: u16,
-    pub(in crate::record) payer_limits: (u64, u32),
-    pub(in crate::record) merchant_limits: (u64, u32),
-    pub(in crate::record) max_attempts: u16,
-    pub(in crate::record) max_refunds: u8,
-    pub(in crate::record) min_withdrawal: u64,
-    pub(in crate::record) withdrawal_limits: (u64, u32),
+    pub(crate) rate_tolerance: u16,
+    pub(crate) payer_limits: (u64, u32),
+    pub(crate) merchant_limits: (u64, u32),
+    pub(crate) max_attempts: u16,
+    pub(crate) max_refunds: u8,
+    pub(crate) min_withdrawal: u64,
+    pub(crate) withdrawal_limits: (u64, u32),
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct TermsV2 {
-    pub(in crate::record) destination: [u8; 32],
-    pub(in crate::record) currency: [u8; 3],
-    pub(in crate::record) hundredths: u64,
-    pub(in crate::record) fees: Vec<([u8; 32], u16)>,
-    pub(in crate::record) expires_at: Option<u64>,
-    pub(in crate::record) metadata: Vec<(String, String)>,
+pub(crate) struct TermsV2 {
+    pub(crate) destination: [u8; 32],
+    pub(crate) currency: [u8; 3],
+    pub(crate) hundredths: u64,
+    pub(crate) fees: Vec<([u8; 32], u16)>,
+    pub(crate) expires_at: Option<u64>,
+    pub(crate) metadata: Vec<(String, String)>,
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct AuthorizationV2<'a> {
-    pub(in crate::record) form: u8,
-    pub(in crate::record) rule: u8,
-    pub(in crate::record) signed: Cow<'a, [u8]>,
-    pub(in crate::record) signature: [u8; 64],
+pub(crate) struct AuthorizationV2<'a> {
+    pub(crate) form: u8,
+    pub(crate) rule: u8,
+    pub(crate) signed: Cow<'a, [u8]>,
+    pub(crate) signature: [u8; 64],
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct RejectionV2<'a> {
-    pub(in crate::record) code: u16,
-    pub(in crate::record) field: Cow<'a, str>,
-    pub(in crate::record) expected: Cow<'a, str>,
-    pub(in crate::record) got: Cow<'a, str>,
+pub(crate) struct RejectionV2<'a> {
+    pub(crate) code: u16,
+    pub(crate) field: Cow<'a, str>,
+    pub(crate) expected: Cow<'a, str>,
+    pub(crate) got: Cow<'a, str>,
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct TransactionV2 {
-    pub(in crate::record) id: [u8; 32],
-    pub(in crate::record) first_transfer: u8,
-    pub(in crate::record) transfers: u8,
+pub(crate) struct TransactionV2 {
+    pub(crate) id: [u8; 32],
+    pub(crate) first_transfer: u8,
+    pub(crate) transfers: u8,
 }
 
-pub(super) fn rate((code, mantissa, scale): ([u8; 3], u64, u8)) -> Result<(Currency, Rate), DecodeError> {
+pub(crate) fn rate((code, mantissa, scale): ([u8; 3], u64, u8)) -> Result<(Currency, Rate), DecodeError> {
     let currency = Currency::new(code).ok_or(DecodeError::OutOfRange { field: "rates.currency" })?;
     // Another spelling of the same rate would make two logs of one history.
     let rate = Rate::new(mantissa, scale)
@@ -82,7 +82,7 @@ pub(super) fn rate((code, mantissa, scale): ([u8; 3], u64, u8)) -> Result<(Curre
     Ok((currency, rate))
 }
 
-pub(super) fn signature_rule(rule: u8) -> Result<SignatureRule, DecodeError> {
+pub(crate) fn signature_rule(rule: u8) -> Result<SignatureRule, DecodeError> {
     match rule {
         1 => Ok(SignatureRule::Ed25519VerifyStrict),
         _ => Err(DecodeError::OutOfRange { field: "rule" }),
@@ -117,7 +117,7 @@ impl From<&Policy> for PolicyV2 {
 }
 
 impl PolicyV2 {
-    pub(super) fn into_policy(self) -> Result<Policy, DecodeError> {
+    pub(crate) fn into_policy(self) -> Result<Policy, DecodeError> {
         let service_fee = match self.service_fee_hundredths {
             0 => None,
             some => Some(
@@ -178,7 +178,7 @@ impl From<&Terms> for TermsV2 {
 }
 
 impl TermsV2 {
-    pub(super) fn into_terms(self) -> Result<Terms, DecodeError> {
+    pub(crate) fn into_terms(self) -> Result<Terms, DecodeError> {
         let fee = |(destination, bps): ([u8; 32], u16)| {
             Ok(Fee { destination: AccountId(destination), basis_points: basis_points(bps)? })
         };
@@ -211,7 +211,7 @@ impl<'a> From<&'a Authorization> for AuthorizationV2<'a> {
 }
 
 impl AuthorizationV2<'_> {
-    pub(super) fn into_authorization(self) -> Result<Authorization, DecodeError> {
+    pub(crate) fn into_authorization(self) -> Result<Authorization, DecodeError> {
         Ok(Authorization {
             form: [SignedForm::Native, SignedForm::CodeMessage]
                 .into_iter()
@@ -236,7 +236,7 @@ impl<'a> From<&'a Rejection> for RejectionV2<'a> {
 }
 
 impl RejectionV2<'_> {
-    pub(super) fn into_rejection(self) -> Result<Rejection, DecodeError> {
+    pub(crate) fn into_rejection(self) -> Result<Rejection, DecodeError> {
         let code = RejectionCode::from_number(self.code)
             .ok_or(DecodeError::OutOfRange { field: "rejection.code" })?;
         let owned = |text: Cow<'_, str>| -> String { text.into_owned() };
@@ -259,9 +259,9 @@ impl From<TransactionV2> for Transaction {
 
 /// An attempt at a transaction.
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct AttemptV2 {
-    pub(in crate::record) transaction: [u8; 32],
-    pub(in crate::record) number: u16,
+pub(crate) struct AttemptV2 {
+    pub(crate) transaction: [u8; 32],
+    pub(crate) number: u16,
 }
 
 impl AttemptV2 {
@@ -274,18 +274,18 @@ impl AttemptV2 {
     }
 }
 
-pub(super) fn attempt_state(state: u8) -> Result<AttemptState, DecodeError> {
+pub(crate) fn attempt_state(state: u8) -> Result<AttemptState, DecodeError> {
     let known = AttemptState::ALL.into_iter().find(|known| *known as u8 == state);
     known.ok_or(DecodeError::OutOfRange { field: "attempt.state" })
 }
 
-pub(super) fn canceled_by(by: u8) -> Result<CanceledBy, DecodeError> {
+pub(crate) fn canceled_by(by: u8) -> Result<CanceledBy, DecodeError> {
     let known = [CanceledBy::Payer, CanceledBy::Merchant].into_iter().find(|known| *known as u8 == by);
     known.ok_or(DecodeError::OutOfRange { field: "by" })
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct RefundV2 {
+pub(crate) struct RefundV2 {
     node: [u8; 32],
     intent: [u8; 32],
     merchant: [u8; 32],
@@ -312,7 +312,7 @@ impl From<RefundV2> for Refund {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(in crate::record) struct WithdrawalV2<'a> {
+pub(crate) struct WithdrawalV2<'a> {
     node: [u8; 32],
     account: [u8; 32],
     key: [u8; 32],

@@ -1,0 +1,5 @@
+//! What the files promise: whatever happens to one, it is whole or it says what is wrong with it.
+
+mod backup;
+mod export;
+mod support;

@@ -1,0 +1,110 @@
+use alloc::sync::Arc;
+
+use super::{Deposit, Intent, State};
+use crate::ids::{DepositKey, IntentId, Position};
+
+/// What has ended, as a number and a hash of every version of it, in the order of the log.
+///
+/// The state's digest stands on this instead of on everything that ever ended, which need not be in memory for it.
+///
+/// # Determinism
+/// Follows from the records alone; what is in memory and what is put away makes no difference to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// How often something ended, or ended again.
+    pub count: u64,
+    /// The hash of the last link, which covers the one before; all zeros at the beginning.
+    pub hash: [u8; 32],
+}
+
+/// The name of a thing that ends and must be known for ever, so that it happens once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// An intent.
+    Intent(IntentId),
+    /// A deposit.
+    Deposit(DepositKey),
+}
+
+/// A thing that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// An intent in a terminal state, with no refund under way.
+    Intent(Arc<Intent>),
+    /// A deposit; it has ended when it is made.
+    Deposit(Deposit),
+}
+
+impl Ended {
+    /// The position of the last record about it.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        match self {
+            Self::Intent(intent) => intent.last_position,
+            Self::Deposit(deposit) => deposit.position,
+        }
+    }
+}
+
+impl State {
+    /// What has ended, as a number and a hash.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        self.archive
+    }
+
+    /// Whether something is in memory, open or ended.
+    #[must_use]
+    pub fn holds(&self, key: &Key) -> bool {
+        match key {
+            Key::Intent(id) => self.intents.contains_key(id),
+            Key::Deposit(key) => self.deposits.contains_key(key),
+        }
+    }
+
+    /// Everything in memory that has ended, with the position of its last record.
+    pub fn ended(&self) -> impl Iterator<Item = (Key, Position)> {
+        let intents = self.intents.iter().filter(|(_, intent)| intent.has_ended());
+        intents
+            .map(|(id, intent)| (Key::Intent(*id), intent.last_position))
+            .chain(self.deposits.iter().map(|(key, deposit)| (Key::Deposit(*key), deposit.position)))
+    }
+
+    /// Puts away what has ended, if the record at `last` is still the last about it; whether it did.
+    ///
+    /// The caller keeps the key and the position, and gives it back with [`State::recall`] before anything is decided about it:
+    /// without that the machine would take it for new. The digest stays the same.
+    pub fn put_away(&mut self, key: &Key, last: Position) -> bool {
+        let away = match key {
+            Key::Intent(id) => {
+                let known = self.intents.get(id);
+                known.is_some_and(|intent| intent.has_ended() && intent.last_position == last)
+                    && self.intents.remove(id).is_some()
+            }
+            Key::Deposit(key) => {
+                self.deposits.get(key).is_some_and(|deposit| deposit.position == last)
+                    && self.deposits.remove(key).is_some()
+            }
+        };
+        self.away += u64::from(away);
+        away
+    }
+
+    /// Takes back what was put away; whether it did. It does not if something is there under the key.
+    pub fn recall(&mut self, key: &Key, ended: &Ended) -> bool {
+        if self.holds(key) {
+            return false;
+        }
+        match (key, ended) {
+            (Key::Intent(id), Ended::Intent(intent)) if intent.has_ended() => {
+                self.intents.insert(*id, Arc::clone(intent));
+            }
+            (Key::Deposit(key), Ended::Deposit(deposit)) => {
+                self.deposits.insert(*key, *deposit);
+            }
+            _ => return false,
+        }
+        self.away = self.away.saturating_sub(1);
+        true
+    }
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+
+use quittance_core::ids::{DepositKey, IntentId};
+
+use super::*;
+use crate::table::MemoryTable;
+
+fn key(number: u64) -> Key {
+    let text = DepositKey::from_text(&number.to_string());
+    if number.is_multiple_of(7) { Key::Deposit(text) } else { Key::Intent(IntentId(text.0)) }
+}
+
+/// An archive grown by `batches` of keys, some of them again and again, beside a plain map.
+fn grown(table: &Arc<dyn Table>, batches: u64) -> (Archive, BTreeMap<Key, Position>) {
+    let mut archive = Archive::new(Arc::clone(table)).expect("an empty table");
+    let (mut model, mut position) = (BTreeMap::new(), 0);
+    for batch in 0..batches {
+        let mut entries = BTreeMap::new();
+        for number in (batch * 50..batch * 50 + 60).chain([batch / 2, 3]) {
+            position += 1;
+            entries.insert(key(number), Position(position));
+        }
+        model.extend(entries.clone());
+        archive = archive.with(entries.into_iter().collect()).expect("a table in memory");
+        if batch % 5 == 0 {
+            archive.sweep().expect("a table in memory");
+        }
+    }
+    (archive, model)
+}
+
+fn same(archive: &Archive, model: &BTreeMap<Key, Position>) {
+    for (key, position) in model {
+        let found = archive.find(key).expect("a sound archive");
+        assert_eq!(found, Some(*position), "{key:?} would be taken for new, or for what it was before");
+    }
+    for number in 1_000_000..1_002_000 {
+        assert_eq!(archive.find(&key(number)), Ok(None), "a stranger would be taken for known");
+    }
+}
+
+#[test]
+fn whatever_has_ended_is_found_by_its_newest_record_through_merges_and_restarts() {
+    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+    let (mut archive, model) = grown(&table, 150);
+    assert!(
+        archive.ids().len() < 3 * FANOUT,
+        "{} runs: every stranger would be looked up in each",
+        archive.ids().len()
+    );
+    same(&archive, &model);
+    let opened = Archive::open(Arc::clone(&table), &archive.ids()).expect("what was written");
+    same(&opened, &model);
+    assert_eq!(opened.ids(), archive.ids());
+    archive.sweep().expect("a table in memory");
+    let numbers: Vec<_> = archive.ids().iter().map(|id| id.number).collect();
+    let mut left = run::numbers(&*table).expect("a table in memory");
+    left.sort_unstable();
+    let mut expected = numbers.clone();
+    expected.sort_unstable();
+    assert_eq!(left, expected, "the disk would fill with what was merged away");
+    assert_eq!(Archive::new(Arc::clone(&table)).expect("swept").ids(), []);
+    assert!(table.scan(b"", 10).expect("a table in memory").is_empty(), "an archive made anew begins empty");
+}
+
+#[test]
+fn a_changed_missing_or_foreign_byte_of_the_archive_is_never_an_answer() {
+    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+    let (archive, model) = grown(&table, 20);
+    let all = table.scan(b"run/", usize::MAX).expect("a table in memory");
+    assert!(all.len() > 10);
+    for entry in all {
+        let restore = || table.put(&entry.key, &entry.value).expect("a table in memory");
+        let wrong = |what: &str| {
+            let Ok(opened) = Archive::open_without_sweep(Arc::clone(&table), &archive.ids()) else { return };
+            for (key, position) in &model {
+                match opened.find(key) {
+                    Ok(found) => assert_eq!(found, Some(*position), "{what} of {:?}", entry.key),
+                    Err(ArchiveError::Damaged { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        table.delete(&entry.key).expect("a table in memory");
+        wrong("the loss");
+        for at in [0, entry.value.len() / 2, entry.value.len() - 1] {
+            let mut changed = entry.value.clone();
+            changed[at] ^= 0x10;
+            table.put(&entry.key, &changed).expect("a table in memory");
+            wrong("a changed byte");
+        }
+        table.put(&entry.key, &entry.value[1..]).expect("a table in memory");
+        wrong("a lost byte");
+        restore();
+    }
+}
+
+#[test]
+fn an_archive_is_the_same_whatever_order_its_entries_came_in() {
+    let tables: [Arc<dyn Table>; 2] = [Arc::new(MemoryTable::new()), Arc::new(MemoryTable::new())];
+    let entries: Vec<_> = (0..5_000).map(|number| (key(number), Position(number))).collect();
+    let backward = entries.iter().rev().copied().collect();
+    let [one, other] = tables;
+    let one = Archive::new(one).and_then(|empty| empty.with(entries)).expect("a table in memory");
+    let other = Archive::new(other).and_then(|empty| empty.with(backward)).expect("a table in memory");
+    assert_eq!(one.ids(), other.ids());
+    assert_eq!(one.entries(), 5_000);
+}

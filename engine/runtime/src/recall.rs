@@ -1,0 +1,129 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use quittance_core::event::{Event, Record};
+use quittance_core::evolve::fold_intent;
+use quittance_core::frame;
+use quittance_core::ids::{NodeId, Position};
+use quittance_core::state::{Deposit, Ended, Key};
+
+use crate::archive::{Archive, ArchiveError};
+use crate::log::{LogError, LogReader};
+
+/// The most records that one intent can have and still be recalled. Far above what the rules let in.
+const MAX_RECORDS: usize = 100_000;
+
+/// Brings back what has ended: the archive knows where its last record is, and its records are in the log.
+pub(crate) struct Recall {
+    node: NodeId,
+    reader: Arc<dyn LogReader>,
+    /// `None` for an engine that keeps everything in memory.
+    archive: Option<RwLock<Arc<Archive>>>,
+    generation: AtomicU64,
+}
+
+/// What was found of a key, as of one version of the archive.
+#[derive(Clone, Debug)]
+pub(crate) struct Recalled {
+    generation: u64,
+    pub(crate) key: Key,
+    pub(crate) ended: Option<Ended>,
+}
+
+/// Why something that has ended cannot be brought back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecallError {
+    /// The archive does not answer.
+    #[error("{0}; start the node with --rebuild to make it anew from the log")]
+    Archive(#[from] ArchiveError),
+    /// The log does not.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// What the archive points at is something else.
+    #[error("the archive names position {0}, which is about something else; start the node with --rebuild")]
+    Elsewhere(Position),
+}
+
+impl Recall {
+    pub(crate) fn new(node: NodeId, reader: Arc<dyn LogReader>, archive: Option<Archive>) -> Self {
+        let archive = archive.map(|archive| RwLock::new(Arc::new(archive)));
+        Self { node, reader, archive, generation: AtomicU64::new(0) }
+    }
+
+    /// Looks a key up. Reads the store when it has ended, so it may take a moment; of a key that is new it says so at once.
+    pub(crate) fn look_up(&self, key: Key) -> Result<Recalled, RecallError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let found = match &self.archive {
+            Some(archive) => {
+                let archive = Arc::clone(&archive.read().unwrap_or_else(PoisonError::into_inner));
+                archive.find(&key)?
+            }
+            None => None,
+        };
+        let ended = found.map(|last| ended(&*self.reader, self.node, &key, last)).transpose()?;
+        Ok(Recalled { generation, key, ended })
+    }
+
+    /// The same, unless `early` still holds: something may have been put away since.
+    pub(crate) fn confirm(&self, early: Recalled) -> Result<Recalled, RecallError> {
+        if early.generation == self.generation.load(Ordering::Acquire) {
+            return Ok(early);
+        }
+        self.look_up(early.key)
+    }
+
+    /// Puts a new version in place. Only after this may anything be put away that the old one did not have.
+    pub(crate) fn replace(&self, archive: &Archive) {
+        if let Some(current) = &self.archive {
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(archive.clone());
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl fmt::Debug for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recall").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// What has ended under a key, from its records up to the one at `last`.
+pub(crate) fn ended(
+    reader: &dyn LogReader,
+    node: NodeId,
+    key: &Key,
+    last: Position,
+) -> Result<Ended, RecallError> {
+    let elsewhere = RecallError::Elsewhere(last);
+    match key {
+        Key::Deposit(key) => match record_at(reader, last)?.map(|record| record.event) {
+            Some(Event::FundsDeposited { key: found, account, quarks }) if found == *key => {
+                Ok(Ended::Deposit(Deposit { account, quarks, position: last }))
+            }
+            _ => Err(elsewhere),
+        },
+        Key::Intent(id) => {
+            let (mut records, mut at) = (Vec::new(), last);
+            while at != Position::START && records.len() < MAX_RECORDS {
+                let record = record_at(reader, at)?.ok_or(RecallError::Elsewhere(at))?;
+                let subject = record.subject.filter(|subject| subject.intent == *id);
+                let previous = subject.ok_or(RecallError::Elsewhere(at))?.previous;
+                if previous >= at {
+                    return Err(elsewhere);
+                }
+                records.push(record);
+                at = previous;
+            }
+            let intent = fold_intent(node, records.iter().rev()).map_err(|_| elsewhere.clone())?;
+            if intent.has_ended() { Ok(Ended::Intent(Arc::new(intent))) } else { Err(elsewhere) }
+        }
+    }
+}
+
+/// The record at a position of the log; `None` behind its end.
+pub(crate) fn record_at(reader: &dyn LogReader, position: Position) -> Result<Option<Record>, LogError> {
+    let Some(bytes) = reader.frames(position).next() else { return Ok(None) };
+    let before = Position(position.0.saturating_sub(1));
+    frame::find(&bytes?, position).map_err(|error| LogError::damaged(before, &error))
+}
