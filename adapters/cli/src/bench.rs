@@ -12,8 +12,8 @@ use crate::output::Output;
 use crate::serve::StopSignal;
 
 pub(crate) fn run(args: BenchArgs, output: &Output) -> Result<(), CliError> {
-    let BenchArgs { data, quick, runs, only, open } = args;
-    let plan = Plan { dir: data, quick, runs: runs.map(usize::from), open, only };
+    let BenchArgs { data, quick, runs, only, open, settled } = args;
+    let plan = Plan { dir: data, quick, runs: runs.map(usize::from), open, settled, only };
     // One thread that sleeps until a signal comes: a killed process would leave its files behind.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(CliError::failed)?;

@@ -55,6 +55,10 @@ impl<'a> Context<'a> {
         self.plan.open()
     }
 
+    pub(crate) fn settled(&self) -> u64 {
+        self.plan.settled()
+    }
+
     /// Does something as often as the plan says.
     pub(crate) fn runs(
         &mut self,
@@ -112,12 +116,16 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Makes requests up to this number, on all cores.
 fn extend(made: &mut Vec<Request>, end: usize, make: impl Fn(u64) -> Request + Sync) {
-    let missing: Vec<u64> = (made.len() as u64..end as u64).collect();
-    let make = &make;
+    made.extend(on_all_cores(made.len() as u64..end as u64, make));
+}
+
+/// Makes the requests with these numbers, on all cores.
+pub(crate) fn on_all_cores(numbers: Range<u64>, make: impl Fn(u64) -> Request + Sync) -> Vec<Request> {
+    let numbers: Vec<u64> = numbers.collect();
+    let (make, mut made) = (&make, Vec::with_capacity(numbers.len()));
     thread::scope(|scope| {
-        let parts = missing.chunks(missing.len().div_ceil(cores()).max(1));
+        let parts = numbers.chunks(numbers.len().div_ceil(cores()).max(1));
         let workers: Vec<_> = parts
             .map(|part| scope.spawn(move || part.iter().map(|number| make(*number)).collect::<Vec<_>>()))
             .collect();
@@ -125,4 +133,5 @@ fn extend(made: &mut Vec<Request>, end: usize, make: impl Fn(u64) -> Request + S
             made.extend(worker.join().expect("signing does not panic"));
         }
     });
+    made
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 pub enum Group {
     /// Resident memory with many open intents, and the restart with them.
     Memory,
+    /// Many intents that have ended: speed, memory and the restart with them.
+    Settled,
     /// Frames of real records into a raw file, into sled alone, and into the store without the engine.
     Append,
     /// Signature checks alone.
@@ -26,8 +28,9 @@ pub enum Group {
 
 impl Group {
     /// All, in the order in which they are measured.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Memory,
+        Self::Settled,
         Self::Append,
         Self::Verify,
         Self::Unsigned,
@@ -43,6 +46,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Settled => "settled",
             Self::Append => "append",
             Self::Verify => "verify",
             Self::Unsigned => "unsigned",

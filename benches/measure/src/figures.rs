@@ -17,12 +17,33 @@ pub(crate) const GROUPS: [usize; 4] = [1, 16, 128, 1024];
 
 /// Every figure there is.
 pub const FIGURES: &[Definition] = {
-    use Group::{Append, Latency, Lifecycles, Memory, Overload, Replay, RoundTrips, Unsigned, Verify};
+    use Group::{
+        Append, Latency, Lifecycles, Memory, Overload, Replay, RoundTrips, Settled, Unsigned, Verify,
+    };
     &[
         define(Memory, "memory.resident", "resident memory with all intents open", "bytes", &[]),
         define(Memory, "memory.per_open_intent", "memory that each open intent adds", "bytes/intent", &[]),
         define(Memory, "restart.scan", "restart: open the store, read the frames", "s", &[]),
         define(Memory, "restart.ready", "restart: until the engine takes requests", "s", &["restart.scan"]),
+        define(Settled, "verify.few", "verify_strict, all cores, two an intent", "intents/s", &[]),
+        define(
+            Settled,
+            "settled.few",
+            "signed intents, with few that have ended",
+            "intents/s",
+            &["verify.few"],
+        ),
+        define(Settled, "verify.many", "verify_strict, all cores, two an intent", "intents/s", &[]),
+        define(
+            Settled,
+            "settled.many",
+            "signed intents, with all that have ended",
+            "intents/s",
+            &["verify.many", "settled.few"],
+        ),
+        define(Settled, "settled.memory", "memory that those between have added", "bytes", &[]),
+        define(Settled, "settled.open", "restart with them: open the store", "s", &[]),
+        define(Settled, "settled.restart", "restart with them: until it takes requests", "s", &[]),
         define(Append, "raw.append.1", "raw file, 1 record a sync", "records/s", &[]),
         define(Append, "raw.append.16", "raw file, 16 records a sync", "records/s", &[]),
         define(Append, "raw.append.128", "raw file, 128 records a sync", "records/s", &[]),

@@ -32,7 +32,7 @@ pub use error::BenchError;
 pub use figure::{Definition, Group};
 pub use figures::FIGURES;
 pub use machine::Machine;
-pub use plan::{MAX_OPEN, MAX_RUNS, Plan};
+pub use plan::{MAX_OPEN, MAX_RUNS, MAX_SETTLED, Plan};
 pub use report::{Against, Figure, Program, Report, SCHEMA, Settings, Unavailable};
 
 use context::Context;

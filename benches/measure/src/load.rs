@@ -42,6 +42,31 @@ pub(crate) fn closed(
     Ok(start.elapsed())
 }
 
+/// The most requests in one batch: a commit's worth.
+const BATCH: usize = 512;
+
+/// Has all of these carried out in batches, as many under way as are never refused. How long it took until all were durable.
+pub(crate) fn batches(node: &Node, requests: Vec<Request>) -> Result<Duration, BenchError> {
+    let handle = node.handle();
+    let mut under_way = VecDeque::new();
+    let mut requests = requests.into_iter();
+    let start = Instant::now();
+    loop {
+        let batch: Vec<_> = requests.by_ref().take(BATCH).collect();
+        let last = batch.is_empty();
+        while !under_way.is_empty() && (last || under_way.len() >= node.in_flight / BATCH) {
+            let ticket: Option<Ticket<Vec<_>>> = under_way.pop_front();
+            for answer in ticket.map(Ticket::wait_blocking).transpose()?.into_iter().flatten() {
+                answer?;
+            }
+        }
+        if last {
+            return Ok(start.elapsed());
+        }
+        under_way.push_back(handle.begin_batch(batch)?);
+    }
+}
+
 /// Creates these intents, submits each as soon as it is there, and waits until all are confirmed. How long that took.
 pub(crate) fn lifecycles(
     node: &Node,

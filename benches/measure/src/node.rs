@@ -7,7 +7,8 @@ use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::Position;
 use quittance_log_sled::SledLog;
 use quittance_rail_ledger::LedgerRail;
-use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader};
+use quittance_runtime::log::{AppendError, EventLog, LogError, LogReader, Room};
+use quittance_runtime::table::Table;
 use quittance_runtime::{Engine, Handle, Options};
 use tempfile::TempDir;
 
@@ -29,9 +30,9 @@ pub(crate) struct Node {
 impl Node {
     /// Starts in `dir`.
     pub(crate) fn start(dir: TempDir) -> Result<Self, BenchError> {
-        let options = options();
-        let in_flight = (options.queue / 2).max(1);
         let log = open_log(dir.path())?;
+        let options = options(&log);
+        let in_flight = (options.queue / 2).max(1);
         let (reader, commits) = (log.reader(), Commits::default());
         let engine = Engine::start(Box::new(NotingLog { log, commits: commits.clone() }), options)?;
         for deposit in world::funds() {
@@ -70,9 +71,11 @@ impl Node {
     }
 }
 
-/// The default options, and nothing that charges fees or expires.
-pub(crate) fn options() -> Options {
-    Options { policy: world::policy(), ..Options::new(world::NODE) }
+/// The default options, with what has ended and the snapshots beside the log as a node keeps them, and nothing that charges fees
+/// or expires.
+pub(crate) fn options(log: &SledLog) -> Options {
+    let table = Some(Arc::new(log.table("state")) as Arc<dyn Table>);
+    Options { policy: world::policy(), table, ..Options::new(world::NODE) }
 }
 
 /// Where each commit ended.
@@ -101,6 +104,10 @@ impl EventLog for NotingLog {
 
     fn reader(&self) -> Arc<dyn LogReader> {
         self.log.reader()
+    }
+
+    fn room(&self) -> Arc<dyn Room> {
+        self.log.room()
     }
 
     fn close(self: Box<Self>) -> Result<(), LogError> {

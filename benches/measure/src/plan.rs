@@ -10,6 +10,9 @@ pub const MAX_RUNS: usize = 100;
 /// The most intents kept open to measure memory.
 pub const MAX_OPEN: u64 = 10_000_000;
 
+/// The most intents that have ended.
+pub const MAX_SETTLED: u64 = 100_000_000;
+
 /// What to measure, where, and how long.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -21,6 +24,8 @@ pub struct Plan {
     pub runs: Option<usize>,
     /// How many intents are open when memory is measured, 1 to [`MAX_OPEN`]; 20 000 when absent, 1 000 when quick.
     pub open: Option<u64>,
+    /// How many intents have ended when that is measured, 10 to [`MAX_SETTLED`]; 40 000 when absent, 1 000 when quick.
+    pub settled: Option<u64>,
     /// Only these; everything when empty.
     pub only: Vec<Group>,
 }
@@ -29,7 +34,7 @@ impl Plan {
     /// Everything, on the disk that holds `dir`.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), quick: false, runs: None, open: None, only: Vec::new() }
+        Self { dir: dir.into(), quick: false, runs: None, open: None, settled: None, only: Vec::new() }
     }
 
     /// How often each measurement is repeated.
@@ -44,6 +49,12 @@ impl Plan {
         self.open.unwrap_or(if self.quick { 1_000 } else { 20_000 })
     }
 
+    /// How many intents have ended when that is measured.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.settled.unwrap_or(if self.quick { 1_000 } else { 40_000 })
+    }
+
     pub(crate) fn includes(&self, group: Group) -> bool {
         self.only.is_empty() || self.only.contains(&group)
     }
@@ -56,6 +67,12 @@ impl Plan {
             return Err(BenchError::Plan(format!(
                 "1 to {MAX_OPEN} intents can be kept open, not {}",
                 self.open()
+            )));
+        }
+        if !(10..=MAX_SETTLED).contains(&self.settled()) {
+            return Err(BenchError::Plan(format!(
+                "10 to {MAX_SETTLED} intents can have ended, not {}",
+                self.settled()
             )));
         }
         if !self.dir.is_dir() {

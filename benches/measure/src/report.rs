@@ -48,6 +48,8 @@ pub struct Settings {
     pub runs: usize,
     /// How many intents were open while memory was measured.
     pub open: u64,
+    /// How many intents had ended when that was measured.
+    pub settled: u64,
     /// The names of the measurements that were asked for; all when empty.
     pub only: Vec<&'static str>,
 }
@@ -122,6 +124,7 @@ impl Report {
                 quick: plan.quick,
                 runs: plan.runs(),
                 open: plan.open(),
+                settled: plan.settled(),
                 only: plan.only.iter().map(|group| group.name()).collect(),
             },
             warnings,

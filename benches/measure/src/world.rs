@@ -51,6 +51,16 @@ pub fn policy() -> Policy {
 /// A signed request for 2 500 kin.
 #[must_use]
 pub fn create(number: u64) -> Request {
+    request(number, None)
+}
+
+/// The same, open until this moment.
+#[must_use]
+pub fn create_until(number: u64, expires_at: Timestamp) -> Request {
+    request(number, Some(expires_at))
+}
+
+fn request(number: u64, expires_at: Option<Timestamp>) -> Request {
     let rendezvous = key(1, number);
     let intent = IntentId(rendezvous.verifying_key().to_bytes());
     let terms = Terms {
@@ -58,7 +68,7 @@ pub fn create(number: u64) -> Request {
         currency: Currency::KIN,
         amount: amount(),
         fees: Vec::new(),
-        expires_at: None,
+        expires_at,
         metadata: Metadata::default(),
     };
     let signature = Signature(rendezvous.sign(&terms.signing_bytes(intent)).to_bytes());

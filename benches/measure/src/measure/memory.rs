@@ -57,7 +57,9 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
         drop(log);
 
         let start = Instant::now();
-        let engine = Engine::start(Box::new(open_log(dir.path())?), options())?;
+        let log = open_log(dir.path())?;
+        let options = options(&log);
+        let engine = Engine::start(Box::new(log), options)?;
         context.add("restart.ready", start.elapsed().as_secs_f64());
         engine.shutdown()?;
         Ok(())

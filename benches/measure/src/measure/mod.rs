@@ -7,6 +7,7 @@ mod memory;
 mod overload;
 mod replay;
 mod round_trips;
+mod settled;
 mod unsigned;
 mod verify;
 
@@ -18,6 +19,7 @@ use crate::figure::Group;
 pub(crate) fn group(group: Group, context: &mut Context<'_>) -> Result<(), BenchError> {
     match group {
         Group::Memory => memory::measure(context),
+        Group::Settled => settled::measure(context),
         Group::Append => append::measure(context),
         Group::Verify => verify::measure(context),
         Group::Unsigned => unsigned::measure(context),

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use quittance_core::ids::Timestamp;
 use quittance_runtime::Engine;
 
-use crate::context::Context;
+use crate::context::{Context, on_all_cores};
 use crate::error::{BenchError, open_log};
 use crate::figure::Group;
 use crate::floor::checks_per_second;
@@ -15,8 +15,8 @@ use crate::world;
 
 /// Intents signed and created at a time.
 const BATCH: u64 = 4_096;
-/// How long an intent that is to end stays open: a second is the least that is surely still ahead when it is created.
-const LIFE: Duration = Duration::from_secs(1);
+/// How long an intent that is to end stays open: still ahead when it is created, also on a busy machine.
+const LIFE: Duration = Duration::from_secs(3);
 /// Before the first look at least this many have ended, and what is taken once and for all is taken.
 const FEW: u64 = 100_000;
 /// The numbers of intents that are measured do not meet those that only end.
@@ -35,7 +35,10 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
     lifecycles(context, &node, 1, ["settled.many", "verify.many"])?;
     match (before, after) {
         (Some(before), Some(after)) => context.add("settled.memory", after.saturating_sub(before) as f64),
-        _ => context.without("settled.memory", "this system does not say how much memory a process has in use"),
+        _ => {
+            context
+                .without("settled.memory", "this system does not say how much memory a process has in use");
+        }
     }
     let digest = node.handle().query_blocking(quittance_core::state::State::digest)?;
     let dir = node.stop()?;
@@ -43,7 +46,8 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
         let start = Instant::now();
         let log = open_log(dir.path())?;
         let opened = start.elapsed();
-        let engine = Engine::start_with_table(log)?;
+        let options = options(&log);
+        let engine = Engine::start(Box::new(log), options)?;
         context.add("settled.open", opened.as_secs_f64());
         context.add("settled.restart", start.elapsed().as_secs_f64());
         if engine.handle().query_blocking(quittance_core::state::State::digest)? != digest {
@@ -62,7 +66,7 @@ fn end(context: &mut Context<'_>, node: &Node, numbers: std::ops::Range<u64>) ->
         context.progress(&format!("settled: {} % of {of} intents have ended", next * 100 / of / 10 * 10))?;
         let last = (next + BATCH).min(numbers.end);
         let ends = Timestamp(now().0 + u64::try_from(LIFE.as_micros()).unwrap_or(u64::MAX));
-        load::closed(node, world::creates_until(next..last, ends))?;
+        load::closed(node, on_all_cores(next..last, |number| world::create_until(number, ends)))?;
         next = last;
     }
     let start = Instant::now();
@@ -87,7 +91,8 @@ fn lifecycles(
     context.runs(Group::Settled, |context| {
         let numbers = first..first + lives;
         first += lives;
-        let valid_until = Timestamp(now().0 + u64::try_from(world::LIFETIME.as_micros()).unwrap_or(u64::MAX) / 2);
+        let valid_until =
+            Timestamp(now().0 + u64::try_from(world::LIFETIME.as_micros()).unwrap_or(u64::MAX) / 2);
         let creates = numbers.clone().map(world::create).collect();
         let submits = numbers.map(|number| world::submit(number, valid_until)).collect();
         let elapsed = load::lifecycles(node, creates, submits)?;

@@ -33,7 +33,7 @@ pub(super) fn measure(context: &mut Context<'_>) -> Result<(), BenchError> {
     })
 }
 
-/// Has all of these carried out: records a second, and records a commit.
+/// Has all of these carried out, in batches: records a second, and records a commit.
 fn engine(
     context: &mut Context<'_>,
     node: Node,
@@ -41,7 +41,7 @@ fn engine(
     [rate, commit]: [&'static str; 2],
 ) -> Result<Groups, BenchError> {
     let before = node.handle().durable();
-    let elapsed = load::closed(&node, requests)?;
+    let elapsed = load::batches(&node, requests)?;
     let groups = node.groups(before)?;
     context.add(rate, groups.records() as f64 / elapsed.as_secs_f64());
     context.add(commit, groups.records() as f64 / groups.len() as f64);

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::books::Books;
@@ -63,13 +64,13 @@ pub(super) fn step(
             if payment.intent != id {
                 return Err(illegal("the payment names another intent"));
             }
-            Phase::Submitted(Submission {
+            Phase::Submitted(Box::new(Submission {
                 payment: payment.clone(),
                 signature: *signature,
                 rule: *rule,
                 position: record.position,
                 at: record.recorded_at,
-            })
+            }))
         }
         (Phase::Submitted(_), Event::SubmissionRefused { .. }) => {
             refuse(intent).ok_or(illegal("too many refusals"))?;
@@ -82,7 +83,9 @@ pub(super) fn step(
             refuse(intent).ok_or(illegal("too many refusals"))?;
             phase
         }
-        (Phase::Submitted(_), Event::IntentRejected { rejection }) => Phase::Rejected(rejection.clone()),
+        (Phase::Submitted(_), Event::IntentRejected { rejection }) => {
+            Phase::Rejected(Box::new(rejection.clone()))
+        }
         (Phase::Submitted(submission), Event::IntentVerified { reserved }) => {
             if Some(submission.payment.node) != node {
                 return Err(illegal("the payment was signed for another node"));
@@ -112,7 +115,8 @@ pub(super) fn step(
                 progress: Progress::default(),
             };
             let transactions = transactions.iter().map(ordered).collect();
-            Phase::Scheduled(Settlement { submission, scheduled: record.position, transactions })
+            let (submission, scheduled) = (*submission, record.position);
+            Phase::Scheduled(Box::new(Settlement { submission, scheduled, transactions }))
         }
         (Phase::Scheduled(mut settlement), Event::TransactionSettled { transaction, .. }) => {
             say(intent, &mut settlement, &record.event, Part::Payment).map_err(illegal)?;

@@ -1,6 +1,7 @@
 //! The twins of the state's parts. Those that records have too are theirs.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -307,10 +308,10 @@ impl<'a> IntentV1<'a> {
             ended: intent.ended.map(|at| at.0),
             phase: match &intent.phase {
                 Phase::Created => PhaseV1::Created,
-                Phase::Submitted(submission) => PhaseV1::Submitted(submission.into()),
-                Phase::Verified(submission) => PhaseV1::Verified(submission.into()),
-                Phase::Scheduled(settlement) => PhaseV1::Scheduled(settlement.into()),
-                Phase::Confirmed(settlement) => PhaseV1::Confirmed(settlement.into()),
+                Phase::Submitted(submission) => PhaseV1::Submitted((&**submission).into()),
+                Phase::Verified(submission) => PhaseV1::Verified((&**submission).into()),
+                Phase::Scheduled(settlement) => PhaseV1::Scheduled((&**settlement).into()),
+                Phase::Confirmed(settlement) => PhaseV1::Confirmed((&**settlement).into()),
                 Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) | Phase::Failed(_) => PhaseV1::Ended,
             },
             refunds: intent.refunds.iter().map(refund).collect(),
@@ -335,10 +336,10 @@ impl<'a> IntentV1<'a> {
             ended: self.ended.map(Position),
             phase: match self.phase {
                 PhaseV1::Created => Phase::Created,
-                PhaseV1::Submitted(submission) => Phase::Submitted(submission.into_submission()?),
-                PhaseV1::Verified(submission) => Phase::Verified(submission.into_submission()?),
-                PhaseV1::Scheduled(settlement) => Phase::Scheduled(settlement.into_settlement()?),
-                PhaseV1::Confirmed(settlement) => Phase::Confirmed(settlement.into_settlement()?),
+                PhaseV1::Submitted(submission) => Phase::Submitted(Box::new(submission.into_submission()?)),
+                PhaseV1::Verified(submission) => Phase::Verified(Box::new(submission.into_submission()?)),
+                PhaseV1::Scheduled(settlement) => Phase::Scheduled(Box::new(settlement.into_settlement()?)),
+                PhaseV1::Confirmed(settlement) => Phase::Confirmed(Box::new(settlement.into_settlement()?)),
                 PhaseV1::Ended => return Err(DecodeError::OutOfRange { field: "phase" }),
             },
             refunds: self.refunds.into_iter().map(refund).collect::<Result<_, _>>()?,

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Progress, TransactionState};
@@ -39,27 +40,28 @@ pub struct Intent {
     pub refunds: Vec<ScheduledRefund>,
 }
 
-/// Where an intent is in its life, with what is known only there.
+/// Where an intent is in its life, with what is known only there. In boxes, so that the many intents that nobody has paid yet
+/// take no room for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Open: a payer may submit.
     Created,
     /// A payer's signed payment is in; the rules have not been applied. Never seen between two inputs.
-    Submitted(Submission),
+    Submitted(Box<Submission>),
     /// The rules passed and funds are set aside. Never seen between two inputs.
-    Verified(Submission),
+    Verified(Box<Submission>),
     /// Transactions are with the rail.
-    Scheduled(Settlement),
+    Scheduled(Box<Settlement>),
     /// Every transaction is final.
-    Confirmed(Settlement),
+    Confirmed(Box<Settlement>),
     /// Called off.
     Canceled(CanceledBy),
     /// Nobody paid in time.
     Expired,
     /// No submission can pass.
-    Rejected(Rejection),
+    Rejected(Box<Rejection>),
     /// A transaction failed for good.
-    Failed(Settlement),
+    Failed(Box<Settlement>),
 }
 
 /// A payer's signed payment.
