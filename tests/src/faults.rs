@@ -91,7 +91,7 @@ impl Tracer {
         if let Some(Fault { call, error, nth }) = fault {
             command.args(["-e", &format!("inject={call}:error={error}:when={nth}")]);
         }
-        for name in ["", "lock", "tip", "tip.new", "log", "log.new"] {
+        for name in ["", "lock", "running", "tip", "tip.new", "log", "log.new"] {
             command.arg("-P").arg(self.dir.join(name));
         }
         for name in ["db", "conf", "blobs"] {

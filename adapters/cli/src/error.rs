@@ -99,7 +99,15 @@ impl From<quittance_runtime::log::LogError> for CliError {
             LogError::Lost { .. } | LogError::Damaged { .. } => Kind::Damaged,
             LogError::Store { .. } => Kind::Failed,
         };
-        Self::new(kind, error)
+        let failed = Self::new(kind, error);
+        // The others say what to do.
+        if failed.kind == Kind::Failed {
+            failed.hint(
+                "see to that file and the room on its disk, then try again; nothing acknowledged is lost",
+            )
+        } else {
+            failed
+        }
     }
 }
 

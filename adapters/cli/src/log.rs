@@ -10,7 +10,7 @@ use quittance_core::ids::Position;
 use quittance_core::state::State;
 use quittance_http_api::document;
 use quittance_log_sled::SledLog;
-use quittance_runtime::log::{EventLog, LogReader};
+use quittance_runtime::log::{EventLog, LogError, LogReader};
 use quittance_runtime::{Audit, AuditError, ReplayError, Signatures, audit, replay};
 
 use crate::error::{CliError, Kind};
@@ -39,7 +39,15 @@ pub(crate) fn verify(data: &Path, signatures: bool, output: &Output) -> Result<(
 /// Opens a log to read it.
 pub(crate) fn open(data: &Path) -> Result<SledLog, CliError> {
     must_be_in(data)?;
-    Ok(SledLog::open(data, None)?)
+    // What is torn or was put back at the log's end is told as a warning.
+    crate::serve::log_to_stderr("warn");
+    SledLog::open(data, None).map_err(|error| match &error {
+        LogError::Store { path, .. } if path.starts_with("copying ") => CliError::from(error).hint(format!(
+            "TMPDIR=DIR with room for a copy of the log, which is what is read (now {})",
+            std::env::temp_dir().display()
+        )),
+        _ => error.into(),
+    })
 }
 
 /// Refuses a directory where no node has ever been.

@@ -14,7 +14,7 @@ use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
-use quittance_runtime::log::{EventLog, LogReader};
+use quittance_runtime::log::{EventLog, LogReader, Room as _};
 use quittance_runtime::{Checkpoints, Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -193,7 +193,10 @@ impl Node {
         if let Err(error) = rail {
             tracing::error!(%error, "scheduled payments are settled at the next start");
         }
-        tip.map_err(CliError::failed)
+        tip.map_err(|error| {
+            CliError::failed(error)
+                .hint("nothing acknowledged is lost; see to the disk, then start the node again")
+        })
     }
 }
 
@@ -227,7 +230,10 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         .map_err(|error| CliError::misuse(format!("cannot make the data directory {error}")))?;
     let node = NodeId(node_key(data)?.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
-    log.reserve().set(options.disk_reserve);
+    let reserve = log.reserve();
+    reserve.set(options.disk_reserve);
+    // A start writes: its tables, the policy, the rates. Better not begun than half done.
+    reserve.check().map_err(|full| start_refused(quittance_runtime::Error::Full(full)))?;
     let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
     let bar = Mutex::new(Progress::new("replaying", true));
     let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {

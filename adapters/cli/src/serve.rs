@@ -13,7 +13,7 @@ use crate::output::Output;
 const WATCH: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(args: ServeArgs, output: &Output) -> Result<(), CliError> {
-    log_to_stderr();
+    log_to_stderr("info");
     let options = config::load(args)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::failed)?;
@@ -102,9 +102,10 @@ impl StopSignal {
     }
 }
 
-fn log_to_stderr() {
+/// From this level on, unless `QUITTANCE_LOG` says otherwise.
+pub(crate) fn log_to_stderr(level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUITTANCE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let colour = std::io::stderr().is_terminal();
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);

@@ -246,7 +246,7 @@ mod tests {
         (412, "revision_mismatch"),
         (
             422,
-            "node_already_initialized intent_not_scheduled fees_too_many fee_is_for_destination \
+            "batch_too_large node_already_initialized intent_not_scheduled fees_too_many fee_is_for_destination \
              fee_destination_repeated fees_exceed_limit expiry_in_the_past expiry_too_far node_mismatch \
              payment_terms_mismatch quote_expired quote_validity_too_long rate_not_known amount_out_of_range \
              amount_below_fees transfers_mismatch payer_is_destination amount_exceeds_limit \

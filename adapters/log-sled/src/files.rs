@@ -93,7 +93,10 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), LogError> {
             fs::create_dir(&target).map_err(failed(&target))?;
             copy_tree(&source, &target)?;
         } else {
-            fs::copy(&source, &target).map_err(failed(&source))?;
+            fs::copy(&source, &target).map_err(|error| LogError::Store {
+                path: format!("copying {} to {}", source.display(), target.display()),
+                why: error.to_string(),
+            })?;
         }
     }
     Ok(())

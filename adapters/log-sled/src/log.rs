@@ -145,7 +145,14 @@ impl SledLog {
         let remains = remains(dir, &saved)?;
         files::copy_tree(&path, copy.path())?;
         drop(lock);
-        let store = Store::open(copy.path())?;
+        let store = Store::open(copy.path()).map_err(|error| match error {
+            // What is damaged was so before it was copied.
+            LogError::Damaged { after, why } => {
+                let (copied, path) = (copy.path().display().to_string(), path.display().to_string());
+                LogError::Damaged { after, why: why.replace(&copied, &path) }
+            }
+            other => other,
+        })?;
         let tip = remains.restore(&store, &saved.tip, check_end(&store, &saved)?)?;
         Ok(Self::new(store, dir, tip, saved, Access::Read { _copy: copy }))
     }

@@ -11,8 +11,8 @@ const FRESH: Duration = Duration::from_millis(10);
 /// The disk space that a log leaves free: it takes no more writes before the disk is full, because sled cannot go on after it
 /// has met a full disk inside a write.
 ///
-/// [`Room::check`] refuses below the reserve, so that nothing more is decided; an append refuses below half of it, and only
-/// then stops the engine: the other half is for what had been decided before. Free is what the system grants to processes
+/// [`Room::check`] refuses below the reserve, so that nothing more is decided. The reserve is for what had been decided before:
+/// an append refuses only below an eighth of it, and that stops the engine. Free is what the system grants to processes
 /// without privileges. Quotas are not seen; a quota that strikes inside a write stops the log until it is opened again.
 #[derive(Clone, Debug)]
 pub struct Reserve(Arc<Inner>);
@@ -44,7 +44,7 @@ impl Reserve {
     pub(crate) fn check_append(&self, bytes: u64) -> Result<(), Full> {
         let reserve = self.0.bytes.load(Ordering::Relaxed);
         // Without a reserve nothing is held back, and nothing refused either.
-        if reserve == 0 { Ok(()) } else { self.check_free((reserve / 2).saturating_add(bytes)) }
+        if reserve == 0 { Ok(()) } else { self.check_free((reserve / 8).saturating_add(bytes)) }
     }
 
     fn check_free(&self, needed: u64) -> Result<(), Full> {

@@ -9,7 +9,8 @@
 //! * frames behind a gap, and a sync between the two: the gap is rot, not a torn end. The log is refused, and nothing in it
 //!   is touched. One sync covers up to [`WRITES_PER_SYNC`] frames, and of these all but the last are filled up: behind a frame
 //!   that is not, or behind so many, there was a sync;
-//! * no sync between, or half a frame: a torn end, which is cut and reported. (Rot in the very last sync looks the same.)
+//! * no sync between, or half a frame: a torn end, which is cut and reported. Rot in the very last sync looks the same, and
+//!   if it takes the last frame's mark and its link, nothing is left to report.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,8 +28,10 @@ use crate::store::{Store, WRITES_PER_SYNC};
 
 /// Looked through at a time.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
-/// The most that is kept in memory to be appended again. Appends of one second, which the tip file may lag behind, are less.
+/// The most that is kept in memory to be appended again: twice what the tip file may lag behind.
 const MAX_KEPT_BYTES: usize = 128 * 1024 * 1024;
+/// Where a frame's header links to the frame before.
+const LINK_AT: usize = 26;
 /// A header that claims to be further ahead than this is no header: more than a second's records lie between.
 const MAX_AHEAD: u64 = 1 << 24;
 
@@ -48,7 +51,21 @@ impl Remains {
     /// [`LogError::Damaged`]: frames are there that had been synced, and what they follow is not.
     pub(crate) fn find(db: &Path, tip: &Tip) -> Result<Self, LogError> {
         let mut found = Found::default();
-        found.look_through(db, tip)?;
+        let mut from = 0;
+        windows(db, |window| {
+            // Behind the last frame found, so that nothing inside a frame is taken for one.
+            while let Some(at) = position_of(&MAGIC, window, from).filter(|at| *at < WINDOW_BYTES) {
+                from = at + found.look_at(window.get(at..).unwrap_or_default(), tip);
+            }
+            from = from.saturating_sub(WINDOW_BYTES);
+            Ok(())
+        })?;
+        if found.kept_bytes > MAX_KEPT_BYTES {
+            // Only where the tip file could not be replaced for long, of which every append has warned.
+            let after = tip.position.0;
+            tracing::warn!(after, "too much was appended behind the tip file to check the log's end");
+            return Ok(Self::default());
+        }
         let mut chain = Vec::new();
         let mut end = *tip;
         while let Some(next) = found.take_behind(&end) {
@@ -67,7 +84,10 @@ impl Remains {
         }
         let whole = behind.iter().map(|frame| (frame.first, frame.epoch, frame.last));
         let broken = found.broken.iter().map(|(header, _)| (header.first, header.epoch, last(header)));
-        let others = whole.chain(broken).collect();
+        let mut others: Vec<_> = whole.chain(broken).collect();
+        if has_header_behind(db, &end)? {
+            others.push((end.position.next(), end.epoch, end.position.next()));
+        }
         Ok(Self { chain, others })
     }
 
@@ -115,30 +135,9 @@ struct Found {
 }
 
 impl Found {
-    fn look_through(&mut self, db: &Path, tip: &Tip) -> Result<(), LogError> {
-        let mut file = File::open(db).map_err(failed(db))?;
-        let (mut start, mut window) = (0_u64, Vec::new());
-        // Where the last frame found ends, so that nothing inside a frame is taken for one.
-        let mut from = 0;
-        loop {
-            window.clear();
-            file.seek(SeekFrom::Start(start)).map_err(failed(db))?;
-            let most = (WINDOW_BYTES + MAX_FRAME_BYTES) as u64;
-            let read = file.by_ref().take(most).read_to_end(&mut window).map_err(failed(db))?;
-            while let Some(at) = find_magic(&window, from).filter(|at| *at < WINDOW_BYTES) {
-                from = at + self.look_at(window.get(at..).unwrap_or_default(), tip)?;
-            }
-            if read <= WINDOW_BYTES {
-                return Ok(());
-            }
-            start += WINDOW_BYTES as u64;
-            from = from.saturating_sub(WINDOW_BYTES);
-        }
-    }
-
     /// Takes note of what may be a frame; how many bytes to go on.
-    fn look_at(&mut self, bytes: &[u8], tip: &Tip) -> Result<usize, LogError> {
-        let Some(header) = frame::header(bytes) else { return Ok(1) };
+    fn look_at(&mut self, bytes: &[u8], tip: &Tip) -> usize {
+        let Some(header) = frame::header(bytes) else { return 1 };
         let ahead = header.first.0.saturating_sub(tip.position.0);
         let wanted = (1..=MAX_AHEAD).contains(&ahead) && header.epoch >= tip.epoch;
         let length = frame::extent(bytes);
@@ -147,15 +146,14 @@ impl Found {
             if wanted {
                 self.broken.push((header, length));
             }
-            return Ok(1);
+            return 1;
         };
         let others = self.whole.entry(header.previous).or_default();
         if wanted && others.iter().all(|other| other.hash != frame.hash) {
             let bytes = bytes.get(..length).unwrap_or_default().to_vec();
             self.kept_bytes += bytes.len();
             if self.kept_bytes > MAX_KEPT_BYTES {
-                let why = "more was appended since the tip file was replaced than can be checked".to_owned();
-                return Err(LogError::Damaged { after: tip.position, why });
+                return length;
             }
             let (first, last, epoch) = (header.first, last(&header), header.epoch);
             others.push(EncodedFrame {
@@ -167,7 +165,7 @@ impl Found {
                 bytes,
             });
         }
-        Ok(length)
+        length
     }
 
     /// Whether, of the whole frames `behind` a gap at `end`, any was written after a sync of what is missing.
@@ -212,13 +210,55 @@ fn is_last_of_its_append(records: u64, bytes: usize) -> bool {
     records <= MAX_FRAME_RECORDS as u64 / 2 && bytes <= MAX_FRAME_BYTES / 2
 }
 
-fn find_magic(bytes: &[u8], mut from: usize) -> Option<usize> {
-    let (mark, rest_of_it) = MAGIC.split_first()?;
+/// What is known of the header behind `end`: the mark and version, as in any frame, and its position.
+fn expected_header(end: &Tip) -> Vec<(usize, u8)> {
+    let position = end.position.next().0.to_le_bytes();
+    let mark = MAGIC.into_iter().chain([1, 0]).enumerate();
+    mark.chain(position.into_iter().enumerate().map(|(index, byte)| (14 + index, byte))).collect()
+}
+
+/// Whether there is a header that links to `end`, even one that has a changed byte and is no header any more.
+fn has_header_behind(db: &Path, end: &Tip) -> Result<bool, LogError> {
+    let expected = expected_header(end);
+    let mut found = false;
+    windows(db, |window| {
+        let mut from = 0;
+        while let Some(at) = position_of(&end.hash.0, window, from) {
+            from = at + 1;
+            let header = at.checked_sub(LINK_AT).and_then(|start| window.get(start..at)).unwrap_or_default();
+            let alike = expected.iter().filter(|(index, byte)| header.get(*index) == Some(byte)).count();
+            // The hash is also where the frame before ends; what is in front of it there is not like a header.
+            found |= alike + 2 >= expected.len();
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Calls `look` with the whole file in pieces of [`WINDOW_BYTES`] and as much of the next one as a frame may need.
+fn windows(db: &Path, mut look: impl FnMut(&[u8]) -> Result<(), LogError>) -> Result<(), LogError> {
+    let mut file = File::open(db).map_err(failed(db))?;
+    let (mut start, mut window) = (0_u64, Vec::new());
+    loop {
+        window.clear();
+        file.seek(SeekFrom::Start(start)).map_err(failed(db))?;
+        let most = (WINDOW_BYTES + MAX_FRAME_BYTES) as u64;
+        let read = file.by_ref().take(most).read_to_end(&mut window).map_err(failed(db))?;
+        look(&window)?;
+        if read <= WINDOW_BYTES {
+            return Ok(());
+        }
+        start += WINDOW_BYTES as u64;
+    }
+}
+
+fn position_of(wanted: &[u8], bytes: &[u8], mut from: usize) -> Option<usize> {
+    let (first, others) = wanted.split_first()?;
     loop {
         let mut rest = bytes.get(from..)?;
         // The one search for a byte in the standard library that is fast also where nothing is optimized.
-        from += rest.skip_until(*mark).ok().filter(|skipped| *skipped > 0)?;
-        if bytes.get(from..)?.starts_with(rest_of_it) && bytes.get(from - 1) == Some(mark) {
+        from += rest.skip_until(*first).ok().filter(|skipped| *skipped > 0)?;
+        if bytes.get(from..)?.starts_with(others) && bytes.get(from - 1) == Some(first) {
             return Some(from - 1);
         }
     }

@@ -269,6 +269,7 @@ fn open_sled(path: &Path) -> Result<Open, LogError> {
             {
                 thread::sleep(Duration::from_millis(5));
             }
+            Err(Failure::Damaged(why)) => return Err(damaged(path, &why)),
             Err(failure) => return Err(failure.into_log_error(path, Position::START)),
         }
     };
@@ -290,6 +291,19 @@ fn open_sled(path: &Path) -> Result<Open, LogError> {
         tracing::warn!(path = %path.display(), "closing the store: {failure:?}");
     }
     open
+}
+
+/// sled does not say which of its files it means.
+fn damaged(path: &Path, why: &str) -> LogError {
+    let mut why = format!("bytes in {} are not the ones that sled wrote ({why})", path.display());
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    if let Some(snapshot) = names.into_iter().find(|name| name.starts_with("snap.")) {
+        why.push_str(&format!(
+            "; if they are in {snapshot}, which sled makes anew, the log opens once that is moved away"
+        ));
+    }
+    LogError::Damaged { after: Position::START, why }
 }
 
 /// Drops the last of sled, which syncs on its way out and panics if that fails.

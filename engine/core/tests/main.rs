@@ -5,6 +5,7 @@ mod archive;
 mod edges;
 mod exhaustive;
 mod forgeries;
+mod frame_search;
 mod fuzz_replay;
 mod golden;
 mod layout;

@@ -9,6 +9,10 @@
 //! While one commit is syncing the next one fills, so commits grow with the load by themselves and a lone request waits for
 //! one sync. Nothing that anybody outside can see happens before the records it stands on are durable.
 //!
+//! Memory follows what is open. What has ended is put away by a checkpointer beside all this: an archive in a [`table`] keeps
+//! where its last record is, and who asks about it gets it folded again from its own records in the log. Snapshots in the
+//! same table keep a start short. Both are made from the log, checked by hash, and made anew when they do not fit it.
+//!
 //! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
 //! [`log::EventLog`], requests through [`Handle`].
 

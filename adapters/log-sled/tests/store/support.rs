@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use quittance_core::event::{Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip};
@@ -11,6 +13,7 @@ use quittance_core::policy::Policy;
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::contract::{sample_frames, sample_record};
 use quittance_runtime::log::{EventLog, LogError};
+use tempfile::TempDir;
 
 pub(crate) const NODE: NodeId = NodeId([7; 32]);
 
@@ -45,6 +48,33 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A log after a crash, behind position 2 as its tip file says.
+pub(crate) struct Crashed {
+    pub(crate) dir: TempDir,
+    /// Where each append ended that came after.
+    pub(crate) ends: Vec<Position>,
+    pub(crate) frames: Vec<Vec<u8>>,
+}
+
+/// Appends of so many records each, and then the process is gone.
+pub(crate) fn crashed(counts: &[u64]) -> Crashed {
+    let place = TempDir::new().unwrap();
+    let (running, dir) = (place.path().join("running"), TempDir::new().unwrap());
+    write_log(&running, NODE, &[1]);
+    let tip_file = fs::read(running.join("tip")).unwrap();
+    let mut log = SledLog::open(&running, Some(NODE)).unwrap();
+    let mut ends = Vec::new();
+    for count in counts {
+        let (frames, tip) = sample_frames(log.tip(), 2, *count);
+        log.append(&frames).unwrap();
+        ends.push(tip.position);
+    }
+    copy(&running, dir.path());
+    fs::write(dir.path().join("tip"), tip_file).unwrap();
+    let frames = log.reader().frames(Position(1)).map(Result::unwrap).collect();
+    Crashed { dir, ends, frames }
+}
+
 /// Every file under `dir` with its content, and every directory.
 pub(crate) fn content(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
@@ -75,4 +105,28 @@ pub(crate) fn replay(dir: &Path) -> Result<Vec<Vec<u8>>, LogError> {
         });
     }
     Ok(frames)
+}
+
+/// What is logged on this thread while `work` runs.
+pub(crate) fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
+    let said = Said::default();
+    let writer = said.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let result = tracing::subscriber::with_default(subscriber, work);
+    let said = said.0.lock().unwrap().clone();
+    (result, String::from_utf8(said).unwrap())
+}
+
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,13 +1,7 @@
 //! The end of a log whose process did not close it: what is torn is cut and reported, what sled loses is put back, and what the
 //! disk has changed is refused. The tip file lags behind in all of these, so nothing but the frames themselves can tell.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
-
-mod support;
-
 use std::fs;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use quittance_core::frame::{Tip, decode};
 use quittance_core::ids::{NodeId, Position};
@@ -16,34 +10,7 @@ use quittance_runtime::log::contract::sample_frames;
 use quittance_runtime::log::{EventLog, LogError};
 use tempfile::TempDir;
 
-use crate::support::{NODE, content, copy, replay, write_log};
-
-/// A log after a crash, behind position 2 as its tip file says.
-struct Crashed {
-    dir: TempDir,
-    /// Where each append ended that came after.
-    ends: Vec<Position>,
-    frames: Vec<Vec<u8>>,
-}
-
-/// Appends of so many records each, and then the process is gone.
-fn crashed(counts: &[u64]) -> Crashed {
-    let place = TempDir::new().unwrap();
-    let (running, dir) = (place.path().join("running"), TempDir::new().unwrap());
-    write_log(&running, NODE, &[1]);
-    let tip_file = fs::read(running.join("tip")).unwrap();
-    let mut log = SledLog::open(&running, Some(NODE)).unwrap();
-    let mut ends = Vec::new();
-    for count in counts {
-        let (frames, tip) = sample_frames(log.tip(), 2, *count);
-        log.append(&frames).unwrap();
-        ends.push(tip.position);
-    }
-    copy(&running, dir.path());
-    fs::write(dir.path().join("tip"), tip_file).unwrap();
-    let frames = log.reader().frames(Position(1)).map(Result::unwrap).collect();
-    Crashed { dir, ends, frames }
-}
+use crate::support::{Crashed, NODE, content, crashed, logged, replay, write_log};
 
 impl Crashed {
     /// Changes a byte this far from the beginning of the frame at `first`, wherever sled keeps a copy of it.
@@ -63,32 +30,12 @@ impl Crashed {
     }
 
     fn open(&self, node: Option<NodeId>) -> (Result<Tip, LogError>, String) {
-        let said = Said::default();
-        let writer = said.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let tip = tracing::subscriber::with_default(subscriber, || {
+        logged(|| {
             let log = SledLog::open(self.dir.path(), node)?;
             let tip = log.tip();
             Box::new(log).close()?;
             Ok(tip)
-        });
-        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
-        (tip, said)
-    }
-}
-
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        })
     }
 }
 
