@@ -14,7 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use intents::{NODE, Scheduled};
 use quittance_log_sled::SledLog;
 use quittance_peers_common::{
-    About, Args, Command, Decision, Event, History, Outcome, Plan, Read, Store, Stream, decide, main as run,
+    About, Args, BoxFuture, Command, Decision, Event, History, Outcome, Plan, Read, Store, Stream, decide,
+    main as run,
 };
 use quittance_runtime::core::command::{Request, SettlementOutcome};
 use quittance_runtime::core::event::{Event as Fact, Record};
@@ -23,9 +24,11 @@ use quittance_runtime::core::ids::{AttemptNumber, IntentId, Position, Revision};
 use quittance_runtime::core::rejection::RejectionCode;
 use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{Engine, Error, Handle, Options};
+use tokio::runtime::Runtime;
 
 struct Quittance {
     engine: Engine,
+    runtime: Runtime,
     reader: Arc<dyn LogReader>,
     variant: Variant,
     scheduled: RwLock<HashMap<Stream, Scheduled>>,
@@ -82,7 +85,8 @@ impl Store for Quittance {
             "queried" => Variant::Queried,
             _ => Variant::Report,
         };
-        Ok(Self { engine, reader, variant, scheduled: RwLock::default(), signed: RwLock::default() })
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().map_err(words)?;
+        Ok(Self { engine, runtime, reader, variant, scheduled: RwLock::default(), signed: RwLock::default() })
     }
 
     fn longest_stream(&self) -> u32 {
@@ -135,6 +139,16 @@ impl Store for Quittance {
 
     fn close(self) -> Result<(), String> {
         self.engine.shutdown().map(|_| ()).map_err(words)
+    }
+
+    fn drive(&self, writers: Vec<BoxFuture>) {
+        // As the engine's HTTP adapters ask it: from tasks, a few threads for all of them.
+        let writers: Vec<_> = writers.into_iter().map(|writer| self.runtime.spawn(writer)).collect();
+        self.runtime.block_on(async {
+            for writer in writers {
+                writer.await.expect("a writer does not panic");
+            }
+        });
     }
 }
 
