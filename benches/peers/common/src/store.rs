@@ -125,6 +125,8 @@ pub struct Plan {
     pub writers: u32,
     /// For how long, in seconds.
     pub seconds: f64,
+    /// How many events there will be at most.
+    pub events: u64,
     /// How many events an intent has at most.
     pub stream_length: u32,
 }

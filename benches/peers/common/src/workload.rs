@@ -45,7 +45,8 @@ struct Shared<S> {
 pub(crate) fn run<S: Store>(store: &Arc<S>, args: &Args) -> Result<Tally, String> {
     let stream_length = args.stream_length.min(store.longest_stream());
     let slots = if args.shape == Shape::Hot { HOT_INTENTS } else { args.writers };
-    store.prepare(&Plan { slots, writers: args.writers, seconds: args.seconds, stream_length })?;
+    let events = if args.shape == Shape::Replay { args.fill } else { u64::MAX };
+    store.prepare(&Plan { slots, writers: args.writers, seconds: args.seconds, events, stream_length })?;
     let start = Instant::now();
     let shared = Arc::new(Shared {
         store: store.clone(),
@@ -53,7 +54,7 @@ pub(crate) fn run<S: Store>(store: &Arc<S>, args: &Args) -> Result<Tally, String
         stream_length,
         start,
         deadline: start + Duration::from_secs_f64(args.seconds),
-        room: AtomicU64::new(if args.shape == Shape::Replay { args.fill } else { u64::MAX }),
+        room: AtomicU64::new(events),
         generations: [const { AtomicU32::new(0) }; HOT_INTENTS as usize],
         tally: Mutex::default(),
     });

@@ -52,8 +52,8 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn streams(plan: &Plan) -> Vec<Stream> {
     // One writer waits for a sync after each event; more share it.
     let rate = READY_FOR * if plan.writers == 1 { 0.1 } else { 1.0 };
-    let intents = rate * plan.seconds / f64::from(plan.stream_length) / f64::from(plan.slots);
-    let generations = intents.ceil() as u32 + 2;
+    let events = (rate * plan.seconds).min(plan.events as f64);
+    let generations = (events / f64::from(plan.stream_length) / f64::from(plan.slots)).ceil() as u32 + 2;
     let slots = 0..plan.slots;
     slots.flat_map(|slot| (0..generations).map(move |generation| Stream { slot, generation })).collect()
 }

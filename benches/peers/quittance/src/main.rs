@@ -9,7 +9,7 @@ mod signed;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use intents::{NODE, Scheduled};
 use quittance_log_sled::SledLog;
@@ -19,17 +19,14 @@ use quittance_peers_common::{
 };
 use quittance_runtime::core::command::{Request, SettlementOutcome};
 use quittance_runtime::core::event::{Event as Fact, Record};
-use quittance_runtime::core::frame;
 use quittance_runtime::core::ids::{AttemptNumber, IntentId, Position, Revision};
 use quittance_runtime::core::rejection::RejectionCode;
-use quittance_runtime::log::{EventLog, LogReader};
 use quittance_runtime::{Engine, Error, Handle, Options};
 use tokio::runtime::Runtime;
 
 struct Quittance {
     engine: Engine,
     runtime: Runtime,
-    reader: Arc<dyn LogReader>,
     variant: Variant,
     scheduled: RwLock<HashMap<Stream, Scheduled>>,
     signed: RwLock<HashMap<Stream, Request>>,
@@ -77,7 +74,6 @@ impl Store for Quittance {
 
     fn open(dir: &Path, args: &Args) -> Result<Self, String> {
         let log = SledLog::open(log_dir(dir), Some(NODE)).map_err(words)?;
-        let reader = log.reader();
         let options = Options { policy: intents::policy(), ..Options::new(NODE) };
         let engine = Engine::start(Box::new(log), options).map_err(words)?;
         let variant = match args.variant.as_str() {
@@ -86,7 +82,7 @@ impl Store for Quittance {
             _ => Variant::Report,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().build().map_err(words)?;
-        Ok(Self { engine, runtime, reader, variant, scheduled: RwLock::default(), signed: RwLock::default() })
+        Ok(Self { engine, runtime, variant, scheduled: RwLock::default(), signed: RwLock::default() })
     }
 
     fn longest_stream(&self) -> u32 {
@@ -128,11 +124,17 @@ impl Store for Quittance {
 
     fn replay(&self, each: &mut dyn FnMut(Read<'_>)) -> Result<(), String> {
         let mut streams: HashMap<IntentId, Stream> = HashMap::new();
-        for bytes in self.reader.frames(Position::START) {
-            let frame = frame::decode(&bytes.map_err(words)?).map_err(words)?;
-            for record in &frame.records {
-                hand_over(record, &mut streams, each)?;
-            }
+        let handle = self.engine.handle();
+        let mut subscription = handle.subscribe(Position::START);
+        while let Some(record) = subscription.try_next().map_err(words)? {
+            hand_over(&record, &mut streams, each)?;
+        }
+        if subscription.position() <= handle.durable() {
+            return Err(format!(
+                "the log ends at {}, but reading it at {}",
+                handle.durable(),
+                subscription.position()
+            ));
         }
         Ok(())
     }
