@@ -16,6 +16,10 @@ use quittance_peers_common::{
 /// A record: the text, and a checksum so that a torn end is seen.
 const RECORD_BYTES: usize = EVENT_BYTES + 8;
 
+/// Records that room is made for at a time, about 64 MiB: written as zeros, so that a commit changes neither the file's length
+/// nor its map and only its data has to reach the disk. Without that, 16 writers and more were two to three times slower.
+const AHEAD: u64 = 320_000;
+
 struct RawFile {
     file: File,
     state: Mutex<State>,
@@ -34,6 +38,8 @@ struct State {
     end: u64,
     /// How far everything is durable.
     durable: u64,
+    /// How far the file has room.
+    room: u64,
     /// Somebody is writing.
     leading: bool,
     failed: Option<String>,
@@ -49,7 +55,7 @@ impl Store for RawFile {
             name: "raw file".to_owned(),
             version: "-",
             durable: "fdatasync per group commit",
-            notes: "no store: one file with an index in memory, the floor to compare with",
+            notes: "no store: one file, allocated ahead, with an index in memory",
         }
     }
 
@@ -60,10 +66,15 @@ impl Store for RawFile {
         file.sync_all().map_err(words)?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(words)?;
         let mut state = State::default();
-        for record in fs::read(&path).map_err(words)?.chunks(RECORD_BYTES) {
+        let stored = fs::read(&path).map_err(words)?;
+        for record in stored.chunks(RECORD_BYTES).take_while(|record| record.iter().any(|byte| *byte != 0)) {
             let event = parse(record)?;
             state.streams.entry(event.stream).or_default().push(state.end);
             state.end += RECORD_BYTES as u64;
+        }
+        state.room = stored.len() as u64;
+        if state.room == 0 {
+            state.room = make_room(&file, 0).map_err(words)?;
         }
         state.durable = state.end;
         Ok(Self { file, state: Mutex::new(state), synced: Condvar::new() })
@@ -167,10 +178,14 @@ impl RawFile {
     fn commit<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let (from, to) = (state.durable, state.end);
         let buffer = std::mem::take(&mut state.buffer);
+        let mut room = state.room;
         state.leading = true;
         drop(state);
-        let done = self.file.write_all_at(&buffer, from).and_then(|()| self.file.sync_data());
+        let made = if to > room { make_room(&self.file, room).map(|made| room = made) } else { Ok(()) };
+        let written = made.and_then(|()| self.file.write_all_at(&buffer, from));
+        let done = written.and_then(|()| self.file.sync_data());
         let mut state = self.lock();
+        state.room = room;
         state.leading = false;
         match done {
             Ok(()) => {
@@ -182,6 +197,17 @@ impl RawFile {
         self.synced.notify_all();
         state
     }
+}
+
+/// Makes room behind `end`; where it ends.
+fn make_room(file: &File, end: u64) -> std::io::Result<u64> {
+    let zeros = vec![0; 1_000 * RECORD_BYTES];
+    let room = end + AHEAD * RECORD_BYTES as u64;
+    for start in (end..room).step_by(zeros.len()) {
+        file.write_all_at(&zeros, start)?;
+    }
+    file.sync_all()?;
+    Ok(room)
 }
 
 /// How many records fit into this many bytes.
