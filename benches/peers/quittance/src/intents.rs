@@ -31,9 +31,6 @@ const PAYERS: u32 = 16;
 const IN_FLIGHT: usize = 1_024;
 /// Quarks of one payment: 1 kin.
 const QUARKS: u64 = 100_000;
-/// Events a second for which intents are made before the clock starts. A faster machine makes the rest inside the time.
-const READY_FOR: f64 = 50_000.0;
-
 /// An intent that takes reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scheduled {
@@ -48,11 +45,15 @@ pub(crate) fn policy() -> Policy {
     Policy { service_fee: None, max_attempts: u16::MAX, ..Policy::standard(AccountId(NODE.0)) }
 }
 
-/// The intents that a plan will go through.
-pub(crate) fn streams(plan: &Plan) -> Vec<Stream> {
-    // One writer waits for a sync after each event; more share it.
-    let rate = READY_FOR * if plan.writers == 1 { 0.1 } else { 1.0 };
-    let events = (rate * plan.seconds).min(plan.events as f64);
+/// The intents that a plan will go through on a machine where nothing waits for a disk, and so many events a second are
+/// written; on a faster one the rest are made inside the time. One writer waits for a sync after each event.
+pub(crate) fn streams(plan: &Plan, per_second: f64) -> Vec<Stream> {
+    let share = match plan.writers {
+        1 => 0.1,
+        2..=16 => 0.5,
+        _ => 1.0,
+    };
+    let events = (share * per_second * plan.seconds).min(plan.events as f64);
     let generations = (events / f64::from(plan.stream_length) / f64::from(plan.slots)).ceil() as u32 + 2;
     let slots = 0..plan.slots;
     slots.flat_map(|slot| (0..generations).map(move |generation| Stream { slot, generation })).collect()
@@ -60,7 +61,7 @@ pub(crate) fn streams(plan: &Plan) -> Vec<Stream> {
 
 /// Makes every intent of a plan.
 pub(crate) fn schedule_all(handle: &Handle, plan: &Plan) -> Result<HashMap<Stream, Scheduled>, String> {
-    let streams = streams(plan);
+    let streams = streams(plan, 100_000.0);
     all(handle, (0..PAYERS).map(deposit))?;
     all(handle, streams.iter().map(|stream| create(*stream)))?;
     all(handle, streams.iter().map(|stream| submit(*stream, handle.now())))?;

@@ -17,7 +17,7 @@ pub(crate) fn pool(plan: &Plan) -> Result<HashMap<Stream, Request>, String> {
     if plan.slots != plan.writers {
         return Err("the signed variant has no shared intents: an intent is created once".to_owned());
     }
-    let streams = intents::streams(plan);
+    let streams = intents::streams(plan, 40_000.0);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let signed = thread::scope(|scope| {
         let part = |part: &'_ [Stream]| -> Vec<(Stream, Request)> {
