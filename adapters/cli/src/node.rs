@@ -282,7 +282,7 @@ impl Made {
         }
         let used = state.rates().latest().is_some()
             || state.intents().next().is_some()
-            || state.archive().count > 0
+            || state.archive().count() > 0
             || state.ledger().accounts().next().is_some();
         if used { Self::WithoutDev } else { Self::New }
     }

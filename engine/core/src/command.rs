@@ -240,6 +240,25 @@ pub struct Report {
 }
 
 impl Request {
+    /// Whether there is a signature to check, which is what takes time.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::MarkScanned { .. }
+            | Self::Cancel { .. }
+            | Self::Submit { .. }
+            | Self::Refund { .. }
+            | Self::Withdraw { .. } => true,
+            Self::Initialize { .. }
+            | Self::SetPolicy { .. }
+            | Self::PublishRates { .. }
+            | Self::Deposit { .. }
+            | Self::ReportSettlement { .. }
+            | Self::ReportWithdrawal { .. } => false,
+        }
+    }
+
     /// The intent that it is about, if it is about one. Nothing is verified yet.
     #[must_use]
     pub fn intent(&self) -> Option<IntentId> {

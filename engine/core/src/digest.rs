@@ -1,5 +1,6 @@
 //! One hash of everything the engine knows.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -63,6 +64,7 @@ impl State {
         }
         hash.number(self.archive.count);
         hash.bytes(&self.archive.hash);
+        hash.long(&self.archive.gathered);
         hash.number(self.withdrawals.len() as u64);
         for (_, scheduled) in self.withdrawals.iter() {
             hash.long(&scheduled.withdrawal.signing_bytes());
@@ -96,43 +98,71 @@ impl State {
     }
 }
 
+/// A link of the archive is made when this many bytes have gathered: sixteen of BLAKE3's chunks, which it hashes side by side.
+const LINK_BYTES: usize = 16 * 1024;
+
 impl Archive {
     pub(crate) fn add_intent(&mut self, id: &IntentId, intent: &Intent) {
-        self.link(|hash| {
-            hash.number(0);
-            hash.bytes(&id.0);
-            hash.intent(intent);
-        });
+        let mut gathered = self.gather(0, &id.0);
+        gathered.intent(intent);
+        self.link();
     }
 
     pub(crate) fn add_deposit(&mut self, key: &DepositKey, deposit: &Deposit) {
-        self.link(|hash| {
-            hash.number(1);
-            hash.bytes(&key.0);
-            hash.bytes(&deposit.account.0);
-            hash.number(deposit.quarks.get());
-            hash.number(deposit.position.0);
-        });
+        let mut gathered = self.gather(1, &key.0);
+        gathered.bytes(&deposit.account.0);
+        gathered.number(deposit.quarks.get());
+        gathered.number(deposit.position.0);
+        self.link();
     }
 
-    fn link(&mut self, content: impl FnOnce(&mut Hash)) {
-        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 archive v1"));
-        hash.bytes(&self.hash);
-        content(&mut hash);
-        self.hash = *hash.0.finalize().as_bytes();
+    fn gather(&mut self, kind: u64, key: &[u8; 32]) -> Hash<&mut Vec<u8>> {
         self.count += 1;
+        let mut gathered = Hash(&mut self.gathered);
+        gathered.number(kind);
+        gathered.bytes(key);
+        gathered
+    }
+
+    fn link(&mut self) {
+        if self.gathered.len() < LINK_BYTES {
+            return;
+        }
+        let mut hash = blake3::Hasher::new_derive_key("quittance 2026-11 archive v1");
+        // First, so that the chunks behind it are hashed side by side.
+        hash.update(&self.gathered);
+        hash.update(&self.hash);
+        self.hash = *hash.finalize().as_bytes();
+        self.gathered.clear();
     }
 }
 
-struct Hash(blake3::Hasher);
+/// Where the bytes of a state go.
+trait Sink {
+    fn take(&mut self, bytes: &[u8]);
+}
 
-impl Hash {
+impl Sink for blake3::Hasher {
+    fn take(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+impl Sink for &mut Vec<u8> {
+    fn take(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+struct Hash<S>(S);
+
+impl<S: Sink> Hash<S> {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.0.take(bytes);
     }
 
     fn number(&mut self, number: u64) {
-        self.0.update(&number.to_le_bytes());
+        self.0.take(&number.to_le_bytes());
     }
 
     fn text(&mut self, text: &str) {
@@ -141,11 +171,11 @@ impl Hash {
 
     fn long(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        self.0.update(bytes);
+        self.0.take(bytes);
     }
 
     fn duration(&mut self, duration: Duration) {
-        self.0.update(&duration.as_micros().to_le_bytes());
+        self.0.take(&duration.as_micros().to_le_bytes());
     }
 
     fn policy(&mut self, policy: &Policy) {

@@ -112,8 +112,8 @@ impl Committer {
             return Err(Error::Failed(failure));
         }
         let mut builder = FrameBuilder::new(self.tip, self.epoch);
-        let mut records = Vec::new();
-        for commit in commits {
+        let mut any = false;
+        for commit in &mut *commits {
             // What one input caused belongs together in one frame; what a batch caused need not.
             let mut rest = &commit.records[..];
             let mut taken = 0;
@@ -123,16 +123,17 @@ impl Committer {
                 (rest, taken) = (more, *end);
             }
             builder.push(rest);
-            records.append(&mut commit.records);
+            any |= !commit.records.is_empty();
         }
-        if records.is_empty() {
+        if !any {
             return Ok(());
         }
         let (frames, tip) = builder.finish();
         match self.log.append(&frames) {
             Ok(()) => {
                 self.tip = tip;
-                self.shared.recent.push(records);
+                let decisions = commits.iter_mut().map(|commit| std::mem::take(&mut commit.records));
+                self.shared.recent.push(decisions);
                 self.durable.send_replace(tip.position);
                 Ok(())
             }

@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::log::{LogError, LogReader};
 use crate::recall::{self, Recall};
 use crate::recent::Recent;
-use crate::sequencer::{Job, Query, Told};
+use crate::sequencer::{Job, Query, Ready, Reply, Told};
 use crate::subscription::Subscription;
 use crate::turns::{Turn, Turns};
 use crate::verifier::Unverified;
@@ -106,8 +106,12 @@ impl Handle {
         self.running()?;
         let (to, answer) = oneshot::channel();
         let turn = request.intent().map(|intent| self.turn(&intent)).transpose()?;
-        let unverified = Unverified::Request(request, turn, to);
-        self.requests.try_send(unverified).map_err(|error| self.refused(&error))?;
+        if request.is_signed() {
+            let unverified = Unverified::Request(request, turn, to);
+            self.requests.try_send(unverified).map_err(|error| self.refused(&error))?;
+        } else {
+            self.begin_unsigned(request, turn, to)?;
+        }
         Ok(Ticket { answer, shared: self.shared.clone() })
     }
 
@@ -247,6 +251,18 @@ impl Handle {
         let (query, answer) = question(look);
         self.requests.try_send(Unverified::Query(key, query)).map_err(|error| self.refused(&error))?;
         Ok(answer)
+    }
+
+    /// What takes no time to look at goes straight to the sequencer: a hop through a worker costs more.
+    fn begin_unsigned(&self, request: Request, turn: Option<Turn>, to: Reply) -> Result<(), Error> {
+        let command = request.verify()?;
+        let recalled = command.key().map(|key| self.shared.recall.at_once(key));
+        if let Some(None) = recalled {
+            let unverified = Unverified::Command(command, turn, to);
+            return self.requests.try_send(unverified).map_err(|error| self.refused(&error));
+        }
+        let ready = Ready { command, recalled: recalled.flatten() };
+        self.jobs.try_send(Job::Command(ready, turn, to)).map_err(|error| self.refused(&error))
     }
 
     fn turn(&self, intent: &IntentId) -> Result<Turn, Error> {

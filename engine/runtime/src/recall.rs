@@ -65,6 +65,16 @@ impl Recall {
         Ok(Recalled { generation, key, ended })
     }
 
+    /// What there is to know of a key, if that can be said without reading the store: that nothing of it has ended.
+    pub(crate) fn at_once(&self, key: Key) -> Option<Recalled> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let known = self
+            .archive
+            .as_ref()
+            .is_some_and(|archive| archive.read().unwrap_or_else(PoisonError::into_inner).may_contain(&key));
+        (!known).then_some(Recalled { generation, key, ended: None })
+    }
+
     /// The same, unless `early` still holds: something may have been put away since.
     pub(crate) fn confirm(&self, early: Recalled) -> Result<Recalled, RecallError> {
         if early.generation == self.generation.load(Ordering::Acquire) {

@@ -10,15 +10,18 @@ const CAPACITY: usize = 8192;
 /// The last durable records, so that readers who keep up never touch the store.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    commits: RwLock<(VecDeque<Arc<[Record]>>, usize)>,
+    commits: RwLock<(VecDeque<Arc<Vec<Record>>>, usize)>,
 }
 
 impl Recent {
-    pub(crate) fn push(&self, records: Vec<Record>) {
+    /// Adds what one commit made durable, decision by decision: moving records together would cost more than keeping them.
+    pub(crate) fn push(&self, decisions: impl Iterator<Item = Vec<Record>>) {
         let mut kept = self.commits.write().unwrap_or_else(PoisonError::into_inner);
         let (commits, count) = &mut *kept;
-        *count += records.len();
-        commits.push_back(records.into());
+        for records in decisions.filter(|records| !records.is_empty()) {
+            *count += records.len();
+            commits.push_back(Arc::new(records));
+        }
         while *count > CAPACITY
             && let Some(oldest) = commits.pop_front()
         {
@@ -35,9 +38,9 @@ impl Recent {
     }
 
     /// The commits from the one that holds `from` on, or `None` when that one is no longer kept.
-    pub(crate) fn since(&self, from: Position) -> Option<Vec<Arc<[Record]>>> {
+    pub(crate) fn since(&self, from: Position) -> Option<Vec<Arc<Vec<Record>>>> {
         let kept = self.commits.read().unwrap_or_else(PoisonError::into_inner);
-        let first = |commit: &Arc<[Record]>| commit.first().map(|record| record.position);
+        let first = |commit: &Arc<Vec<Record>>| commit.first().map(|record| record.position);
         if kept.0.front().and_then(first)? > from {
             return None;
         }

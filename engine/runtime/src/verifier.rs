@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use quittance_core::command::Request;
+use quittance_core::command::{Command, Request};
 use quittance_core::state::Key;
 
 use crate::error::{Error, Failure};
@@ -14,6 +14,8 @@ use crate::turns::Turn;
 pub(crate) enum Unverified {
     Request(Request, Option<Turn>, Reply),
     Batch(Vec<Request>, BatchReply),
+    /// Nothing to verify, but something to bring back.
+    Command(Command, Option<Turn>, Reply),
     /// A question about something that may have ended.
     Query(Key, Query),
     Stop,
@@ -61,22 +63,30 @@ fn job(unverified: Unverified, shared: &Shared) -> Option<Job> {
         Unverified::Query(key, query) => {
             look_up(&shared.recall, Some(key), shared).ok().map(|recalled| Job::Query(query, recalled))
         }
-        Unverified::Request(request, turn, to) => match ready(request, shared) {
-            Ok(ready) => Some(Job::Command(ready, turn, to)),
-            // No state was looked at, so there is nothing to wait for.
-            Err(error) => {
-                reply(to, Err(error));
-                None
-            }
-        },
+        Unverified::Request(request, turn, to) => decidable(ready(request, shared), turn, to),
+        Unverified::Command(command, turn, to) => decidable(recalled(command, shared), turn, to),
         Unverified::Batch(requests, to) => {
             Some(Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to))
         }
     }
 }
 
+fn decidable(verified: Verified, turn: Option<Turn>, to: Reply) -> Option<Job> {
+    match verified {
+        Ok(ready) => Some(Job::Command(ready, turn, to)),
+        // No state was looked at, so there is nothing to wait for.
+        Err(error) => {
+            reply(to, Err(error));
+            None
+        }
+    }
+}
+
 fn ready(request: Request, shared: &Shared) -> Verified {
-    let command = request.verify()?;
+    recalled(request.verify()?, shared)
+}
+
+fn recalled(command: Command, shared: &Shared) -> Verified {
     let recalled = look_up(&shared.recall, command.key(), shared)?;
     Ok(Ready { command, recalled })
 }

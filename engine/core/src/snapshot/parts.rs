@@ -28,7 +28,7 @@ pub(super) struct HeadV1 {
     policy_version: u32,
     deposited: u128,
     withdrawn: u128,
-    archive: (u64, [u8; 32]),
+    archive: (u64, [u8; 32], Vec<u8>),
     away: u64,
 }
 
@@ -42,7 +42,7 @@ impl HeadV1 {
             policy_version: state.policy_version,
             deposited: state.ledger.deposited(),
             withdrawn: state.ledger.withdrawn(),
-            archive: (state.archive.count, state.archive.hash),
+            archive: (state.archive.count, state.archive.hash, state.archive.gathered.clone()),
             away,
         }
     }
@@ -57,7 +57,8 @@ impl HeadV1 {
         state.policy_version = self.policy_version;
         state.ledger = Ledger::with_totals(self.deposited, self.withdrawn)
             .ok_or(DecodeError::OutOfRange { field: "deposited" })?;
-        state.archive = Archive { count: self.archive.0, hash: self.archive.1 };
+        let (count, hash, gathered) = self.archive;
+        state.archive = Archive { count, hash, gathered };
         state.away = self.away;
         Ok(())
     }

@@ -1,20 +1,32 @@
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::{Deposit, Intent, State};
 use crate::ids::{DepositKey, IntentId, Position};
 
 /// What has ended, as a number and a hash of every version of it, in the order of the log.
 ///
-/// The state's digest stands on this instead of on everything that ever ended, which need not be in memory for it.
+/// The state's digest stands on this instead of on everything that ever ended, which need not be in memory for it. What ends is
+/// gathered until there is enough to hash it many times faster than piece by piece: each link covers the one before and the
+/// bytes gathered since.
 ///
 /// # Determinism
 /// Follows from the records alone; what is in memory and what is put away makes no difference to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Archive {
+    pub(crate) count: u64,
+    /// The last link; all zeros at the beginning.
+    pub(crate) hash: [u8; 32],
+    /// What has ended since; shorter than a link.
+    pub(crate) gathered: Vec<u8>,
+}
+
+impl Archive {
     /// How often something ended, or ended again.
-    pub count: u64,
-    /// The hash of the last link, which covers the one before; all zeros at the beginning.
-    pub hash: [u8; 32],
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
 }
 
 /// The name of a thing that ends and must be known for ever, so that it happens once.
@@ -49,8 +61,8 @@ impl Ended {
 impl State {
     /// What has ended, as a number and a hash.
     #[must_use]
-    pub fn archive(&self) -> Archive {
-        self.archive
+    pub fn archive(&self) -> &Archive {
+        &self.archive
     }
 
     /// Whether something is in memory, open or ended.

@@ -263,7 +263,7 @@ impl State {
             deposits: self.deposits.clone(),
             withdrawals: self.withdrawals.clone(),
             intents: self.intents.clone(),
-            archive: self.archive,
+            archive: self.archive.clone(),
             away: self.away,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),

@@ -77,6 +77,11 @@ impl Archive {
         Ok(None)
     }
 
+    /// Whether a key may be there. At once, and nearly always false for one that is not.
+    pub(crate) fn may_contain(&self, key: &Key) -> bool {
+        self.runs.iter().any(|run| run.may_contain(key))
+    }
+
     /// The archive with these added. Where a key is there already, the new position counts.
     pub(crate) fn with(&self, mut entries: Vec<Entry>) -> Result<Self, ArchiveError> {
         let mut next = self.clone();

@@ -117,6 +117,10 @@ impl Run {
         Ok(Self { id, filter, fences, table: Arc::clone(table) })
     }
 
+    pub(super) fn may_contain(&self, key: &Key) -> bool {
+        self.filter.may_contain(key)
+    }
+
     /// The position kept under a key.
     pub(super) fn find(&self, key: &Key) -> Result<Option<Position>, ArchiveError> {
         if !self.filter.may_contain(key) {
