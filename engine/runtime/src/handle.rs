@@ -104,6 +104,10 @@ impl Handle {
     /// The queue is full, or one intent's share of it (`node_overloaded`), or the engine has stopped.
     pub fn begin(&self, request: Request) -> Result<Ticket, Error> {
         self.running()?;
+        // Before anything is made for it: whoever asks too often should cost little.
+        if if request.is_signed() { self.requests.is_full() } else { self.jobs.is_full() } {
+            return Err(overloaded());
+        }
         let (to, answer) = oneshot::channel();
         let turn = request.intent().map(|intent| self.turn(&intent)).transpose()?;
         if request.is_signed() {
@@ -283,13 +287,15 @@ impl Handle {
 
     fn refused<T>(&self, error: &TrySendError<T>) -> Error {
         match error {
-            TrySendError::Full(_) => {
-                let expected = "room in the queue; try again in a moment";
-                Rejection::new(RejectionCode::NodeOverloaded, "", expected, "a full queue").into()
-            }
+            TrySendError::Full(_) => overloaded(),
             TrySendError::Disconnected(_) => self.shared.gone(),
         }
     }
+}
+
+fn overloaded() -> Error {
+    let expected = "room in the queue; try again in a moment";
+    Rejection::new(RejectionCode::NodeOverloaded, "", expected, "a full queue").into()
 }
 
 fn question<T: Send + 'static>(
