@@ -149,6 +149,7 @@ impl From<ReplayError> for CliError {
         match error {
             ReplayError::Log(error) => error.into(),
             ReplayError::Illegal(_) | ReplayError::Broken { .. } => Self::new(Kind::Damaged, error),
+            ReplayError::Recall(error) => Self::failed(error),
         }
     }
 }

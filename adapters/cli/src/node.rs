@@ -344,7 +344,9 @@ fn start_error(error: StartError) -> CliError {
             CliError::misuse(error)
         }
         StartError::Initialize(refused) => start_refused(refused),
-        StartError::Thread(_) | StartError::Recall(_) | StartError::Table(_) => CliError::failed(error),
+        StartError::Replay(ReplayError::Recall(_)) | StartError::Thread(_) | StartError::Table(_) => {
+            CliError::failed(error)
+        }
     }
 }
 

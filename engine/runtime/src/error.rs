@@ -53,9 +53,6 @@ pub enum StartError {
     /// The log cannot be read, or its records do not follow each other.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// What has ended cannot be brought back.
-    #[error("what has ended cannot be read: {0}")]
-    Recall(#[from] RecallError),
     /// The table of the archive and the snapshots fails.
     #[error("the state table: {0}")]
     Table(#[from] TableError),

@@ -23,6 +23,7 @@ mod clock;
 mod committer;
 mod engine;
 mod error;
+mod follow;
 mod gate;
 mod handle;
 mod recall;

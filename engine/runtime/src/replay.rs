@@ -1,16 +1,22 @@
+use std::sync::Arc;
+
 use quittance_core::event::Record;
 use quittance_core::evolve::IllegalTransition;
 use quittance_core::frame::Tip;
 use quittance_core::ids::Position;
-use quittance_core::invariant::{self, Violation};
-use quittance_core::state::{Intent, State};
+use quittance_core::invariant::Violation;
+use quittance_core::state::State;
 
+use crate::checkpoint::Checkpoints;
+use crate::follow::{Follower, Keeper};
 use crate::log::{LogError, LogReader};
+use crate::recall::RecallError;
+use crate::table::{MemoryTable, Table};
 
 /// What a whole log folds to.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// Everything the log knows.
+    /// Everything the log knows. Of a long log what has ended is [put away](State::put_away), as an engine does it.
     pub state: State,
     /// Where the log ends.
     pub tip: Tip,
@@ -27,6 +33,9 @@ pub enum ReplayError {
     /// A record does not follow from those before it.
     #[error("the log is whole, but {0}; was it written by another version of the program?")]
     Illegal(#[from] IllegalTransition),
+    /// Something that ended earlier in it cannot be read again.
+    #[error(transparent)]
+    Recall(#[from] RecallError),
     /// A record follows, but to a state that must not be.
     #[error("the log is whole, but record {position} breaks an invariant: {violation}. Do not go on with it")]
     Broken {
@@ -38,7 +47,7 @@ pub enum ReplayError {
 }
 
 /// Folds a log from its first record, checking every frame's hash, link and epoch, every record's place, and what no record
-/// may break ([`invariant::check_record`]). `seen` is called with each record, before it is taken in, and can end the replay
+/// may break ([`quittance_core::invariant::check_record`]). `seen` is called with each record, before it is taken in, and can end the replay
 /// with an error of its own.
 ///
 /// # Errors
@@ -50,21 +59,16 @@ pub fn replay<E: From<ReplayError>>(
     reader: &dyn LogReader,
     mut seen: impl FnMut(&State, &Record) -> Result<(), E>,
 ) -> Result<Replay, E> {
-    let mut state = State::default();
-    let (mut tip, mut frames) = (Tip::EMPTY, 0);
+    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+    let mut follower = Follower::new(Some(Keeper::new(table).map_err(ReplayError::from)?));
+    let every = Checkpoints::default().archive_every;
+    let mut frames = 0;
     for bytes in reader.frames(Position(1)) {
         let bytes = bytes.map_err(ReplayError::from)?;
-        let (frame, next) =
-            tip.follow(&bytes).map_err(|error| ReplayError::from(LogError::damaged(tip.position, &error)))?;
-        for record in &frame.records {
-            seen(&state, record)?;
-            let before = record.subject.and_then(|subject| state.intent(&subject.intent)).map(Intent::status);
-            state.apply(record).map_err(ReplayError::from)?;
-            invariant::check_record(before, record, &state)
-                .map_err(|violation| ReplayError::Broken { position: record.position.0, violation })?;
-        }
-        tip = next;
+        follower.frame(reader, &bytes, &mut seen)?;
+        follower.put_away(every)?;
         frames += 1;
     }
+    let Follower { state, tip, .. } = follower;
     Ok(Replay { state, tip, frames })
 }
