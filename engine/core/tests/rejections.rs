@@ -20,7 +20,10 @@ use crate::support::{
 };
 
 /// Refusals that the core cannot make, and who makes them.
-const MADE_ELSEWHERE: [(RejectionCode, &str); 1] = [(RejectionCode::NodeOverloaded, "the runtime's queues")];
+const MADE_ELSEWHERE: [(RejectionCode, &str); 2] = [
+    (RejectionCode::NodeOverloaded, "the runtime's queues"),
+    (RejectionCode::BatchTooLarge, "the runtime's handle"),
+];
 
 const PAYER: u8 = 100;
 
