@@ -125,7 +125,7 @@ impl From<Error> for Problem {
         match error {
             Error::Rejected(rejection) => rejection.into(),
             Error::Full(_) => Self::full(),
-            Error::Failed(_) | Error::Stopped => Self::unavailable(&error),
+            Error::Unreadable(_) | Error::Failed(_) | Error::Stopped => Self::unavailable(&error),
         }
     }
 }

@@ -38,6 +38,8 @@ const FRAMES: &str = "frames";
 pub(crate) struct Store {
     path: PathBuf,
     open: RwLock<Option<Open>>,
+    /// Held from before a write until it is counted: frames and tables together keep to the limit.
+    writing: Mutex<()>,
     syncing: Mutex<()>,
     unsynced: AtomicUsize,
     /// The first sync that failed. The system tells of a lost write once; a later sync of the same file can succeed without
@@ -87,6 +89,7 @@ impl Store {
         let store = Self {
             path: path.to_owned(),
             open: RwLock::new(Some(open_sled(path)?)),
+            writing: Mutex::new(()),
             syncing: Mutex::new(()),
             unsynced: AtomicUsize::new(0),
             failed: OnceLock::new(),
@@ -109,6 +112,8 @@ impl Store {
     /// Writes frames and syncs.
     pub(crate) fn append(&self, frames: &[EncodedFrame]) -> Result<(), Failure> {
         for frames in frames.chunks(WRITES_PER_SYNC) {
+            let _counted = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.make_room_for(frames.len())?;
             self.with(|open| {
                 if let [frame] = frames {
                     return open.frames.insert(key(frame.first), frame.bytes.as_slice()).map(drop);
@@ -131,11 +136,18 @@ impl Store {
         tree: &str,
         work: impl FnOnce(&sled::Tree) -> sled::Result<()>,
     ) -> Result<(), Failure> {
+        let _counted = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_room_for(1)?;
         self.with(|open| work(&open.db.open_tree(tree)?))?;
         if self.unsynced.fetch_add(1, Ordering::AcqRel) + 1 >= WRITES_PER_SYNC {
             self.sync()?;
         }
         Ok(())
+    }
+
+    /// Syncs first if so many more writes would be too many under one sync. The caller holds `writing`, so that none come between.
+    fn make_room_for(&self, writes: usize) -> Result<(), Failure> {
+        if self.unsynced.load(Ordering::Acquire) + writes > WRITES_PER_SYNC { self.sync() } else { Ok(()) }
     }
 
     /// Reads from another tree.

@@ -186,6 +186,7 @@ fn heals(error: &Error) -> bool {
     match error {
         Error::Rejected(rejection) => rejection.code == RejectionCode::NodeOverloaded,
         Error::Full(_) => true,
+        Error::Unreadable(_) => false,
         Error::Failed(_) | Error::Stopped => false,
     }
 }

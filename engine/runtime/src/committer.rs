@@ -94,7 +94,9 @@ impl Committer {
                 match commit.release {
                     // There is room for one, and never a second under way.
                     Release::Checkpoint(frozen) if outcome.is_ok() => {
-                        let _ = self.checkpoints.try_send((*frozen, self.tip));
+                        if self.checkpoints.try_send((*frozen, self.tip)).is_err() {
+                            tracing::error!("the checkpointer is gone: memory grows until the next start");
+                        }
                     }
                     release => release.release(outcome.clone()),
                 }

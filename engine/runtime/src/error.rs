@@ -18,6 +18,9 @@ pub enum Error {
     /// needs no restart. What only looks at the state is answered meanwhile.
     #[error("the node takes no writes for now: {0}. Nothing was done; ask again once there is room")]
     Full(Full),
+    /// What was asked about has ended, and cannot be read. Others are answered.
+    #[error("what was asked about has ended and cannot be read: {0}")]
+    Unreadable(RecallError),
     /// The engine has stopped acknowledging, and will until it is started again on the log. Whether the request was carried
     /// out is unknown; asking again after the restart tells.
     #[error("the engine stopped: {0}; restart it on the same log, then ask again")]

@@ -83,6 +83,10 @@ impl Follower {
         let away: Vec<_> = self.state.ended().collect();
         keeper.archive = keeper.archive.with(away.clone()).map_err(RecallError::from)?;
         keeper.archived = self.state.position();
+        if keeper.saved == Position::START {
+            // No snapshot names anything yet.
+            keeper.archive.sweep().map_err(RecallError::from)?;
+        }
         for (key, last) in away {
             self.state.put_away(&key, last);
         }

@@ -302,11 +302,11 @@ fn question<T: Send + 'static>(
     look: impl FnOnce(&State) -> T + Send + 'static,
 ) -> (Query, oneshot::Receiver<Result<T, Error>>) {
     let (to, answer) = oneshot::channel();
-    let query = move |state: &State| -> Told {
-        let seen = look(state);
+    let query = move |state: Result<&State, Error>| -> Told {
+        let seen = state.map(look);
         Box::new(move |durable: Result<(), Error>| {
             // The asker may have given up waiting.
-            let _ = to.send(durable.map(|()| seen));
+            let _ = to.send(durable.and(seen));
         })
     };
     (Box::new(query), answer)

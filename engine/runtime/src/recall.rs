@@ -11,9 +11,6 @@ use quittance_core::state::{Deposit, Ended, Key};
 use crate::archive::{Archive, ArchiveError};
 use crate::log::{LogError, LogReader};
 
-/// The most records that one intent can have and still be recalled. Far above what the rules let in.
-const MAX_RECORDS: usize = 100_000;
-
 /// Brings back what has ended: the archive knows where its last record is, and its records are in the log.
 pub(crate) struct Recall {
     node: NodeId,
@@ -53,16 +50,24 @@ impl Recall {
 
     /// Looks a key up. Reads the store when it has ended, so it may take a moment; of a key that is new it says so at once.
     pub(crate) fn look_up(&self, key: Key) -> Result<Recalled, RecallError> {
-        let generation = self.generation.load(Ordering::Acquire);
-        let found = match &self.archive {
-            Some(archive) => {
-                let archive = Arc::clone(&archive.read().unwrap_or_else(PoisonError::into_inner));
-                archive.find(&key)?
-            }
-            None => None,
-        };
+        let (generation, found) = self.find(&key)?;
         let ended = found.map(|last| ended(&*self.reader, self.node, &key, last)).transpose()?;
         Ok(Recalled { generation, key, ended })
+    }
+
+    /// Where the archive has the key, and of which version of it that is said.
+    fn find(&self, key: &Key) -> Result<(u64, Option<Position>), ArchiveError> {
+        let Some(current) = &self.archive else { return Ok((0, None)) };
+        loop {
+            let generation = self.generation.load(Ordering::Acquire);
+            let archive = Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
+            match archive.find(key) {
+                Ok(found) => return Ok((generation, found)),
+                // What was merged away may be swept while somebody still reads it; the next version has it all.
+                Err(_) if self.generation.load(Ordering::Acquire) != generation => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// What there is to know of a key, if that can be said without reading the store: that nothing of it has ended.
@@ -115,7 +120,7 @@ pub(crate) fn ended(
         },
         Key::Intent(id) => {
             let (mut records, mut at) = (Vec::new(), last);
-            while at != Position::START && records.len() < MAX_RECORDS {
+            while at != Position::START {
                 let record = record_at(reader, at)?.ok_or(RecallError::Elsewhere(at))?;
                 let subject = record.subject.filter(|subject| subject.intent == *id);
                 let previous = subject.ok_or(RecallError::Elsewhere(at))?.previous;

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
-use crate::recall::Recalled;
+use crate::recall::{RecallError, Recalled};
 use crate::turns::Turn;
 
 /// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
@@ -36,7 +36,7 @@ pub(crate) struct Ready {
 }
 
 /// A question about the state: looks, and gives what to tell once the state it saw is durable.
-pub(crate) type Query = Box<dyn FnOnce(&State) -> Told + Send>;
+pub(crate) type Query = Box<dyn FnOnce(Result<&State, Error>) -> Told + Send>;
 
 /// Tells an answer, or why there is none.
 pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -150,7 +150,9 @@ impl Sequencer {
             return Err(Error::Failed(failure));
         }
         self.shared.gate.pass().map_err(Error::Full)?;
-        let recalled = self.recall(recalled).map_err(Error::Failed)?;
+        // An engine that cannot tell what has ended could let it happen again: it stops.
+        let recalled =
+            self.recall(recalled).map_err(|error| Error::Failed(self.shared.fail(Failure::Recall(error))))?;
         let before = effects.records.len();
         self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
         if effects.records.len() == before {
@@ -167,21 +169,24 @@ impl Sequencer {
         if !self.tick_if_due() {
             return false;
         }
-        // Unanswered as well if that fails.
-        let Ok(recalled) = self.recall(recalled) else { return true };
-        let told = query(self.core.state());
-        self.put_away(recalled.as_slice());
+        let told = match self.recall(recalled) {
+            Ok(recalled) => {
+                let told = query(Ok(self.core.state()));
+                self.put_away(recalled.as_slice());
+                told
+            }
+            Err(error) => query(Err(Error::Unreadable(error))),
+        };
         self.hand_on(Commit::of(Vec::new(), Release::Told(told)))
     }
 
     /// Takes back what the next command or query is about, if it was put away; what was taken back.
-    fn recall(&mut self, recalled: Option<Recalled>) -> Result<Option<(Key, Position)>, Failure> {
+    fn recall(&mut self, recalled: Option<Recalled>) -> Result<Option<(Key, Position)>, RecallError> {
         let Some(early) = recalled.filter(|recalled| !self.core.state().holds(&recalled.key)) else {
             return Ok(None);
         };
         let recall = &self.shared.recall;
-        let Recalled { key, ended, .. } =
-            recall.confirm(early).map_err(|error| self.shared.fail(Failure::Recall(error)))?;
+        let Recalled { key, ended, .. } = recall.confirm(early)?;
         let Some(ended) = ended else { return Ok(None) };
         self.core.recall(&key, &ended);
         Ok(Some((key, ended.last_position())))

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quittance_core::ids::IntentId;
 
-/// Intents share a slot by the bytes of their id. Whoever chooses ids that share one only slows its own.
+/// Intents share a slot by the bytes of their id, and strangers who name an intent share its places with its own people: a place
+/// is taken before a signature is checked, because checking is what is scarce.
 const SLOTS: usize = 4096;
 
 /// How many requests of each intent wait in front of the sequencer, so that no intent takes the queue from all the others.

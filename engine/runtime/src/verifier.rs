@@ -59,10 +59,13 @@ pub(crate) fn run(requests: &Receiver<Unverified>, sequencer: &Sender<Job>, shar
 fn job(unverified: Unverified, shared: &Shared) -> Option<Job> {
     match unverified {
         Unverified::Stop => Some(Job::Stop),
-        // Unanswered if that fails: the asker finds the failure where its answer should be.
-        Unverified::Query(key, query) => {
-            look_up(&shared.recall, Some(key), shared).ok().map(|recalled| Job::Query(query, recalled))
-        }
+        Unverified::Query(key, query) => match shared.recall.look_up(key) {
+            Ok(recalled) => Some(Job::Query(query, Some(recalled))),
+            Err(error) => {
+                query(Err(Error::Unreadable(error)))(Ok(()));
+                None
+            }
+        },
         Unverified::Request(request, turn, to) => decidable(ready(request, shared), turn, to),
         Unverified::Command(command, turn, to) => decidable(recalled(command, shared), turn, to),
         Unverified::Batch(requests, to) => {

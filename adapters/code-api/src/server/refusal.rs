@@ -12,7 +12,11 @@ pub(super) fn failed(error: Error, intent: IntentId) -> Status {
     match error {
         Error::Rejected(rejection) => rejected(&rejection, intent),
         Error::Full(_) => full(),
-        // What stopped it is the operator's business.
+        // What stopped it, or what its disk does, is the operator's business.
+        Error::Unreadable(error) => {
+            tracing::error!(%error, %intent, "a request could not be answered");
+            unavailable("the node cannot answer for this intent; try again later")
+        }
         Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
     }
 }

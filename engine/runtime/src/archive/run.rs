@@ -21,7 +21,7 @@ const FENCE_BYTES: usize = KEY_BYTES + 32;
 /// What tells a run from every other, and its content from anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RunId {
-    /// Counts up; never used twice.
+    /// Counts up.
     pub(crate) number: u64,
     /// How often its entries were merged.
     pub(crate) level: u8,
@@ -63,6 +63,8 @@ impl Run {
         most: usize,
         entries: impl Iterator<Item = Result<Entry, ArchiveError>>,
     ) -> Result<Self, ArchiveError> {
+        // Whatever an attempt that failed left under this number.
+        Self::remove(&**table, number)?;
         table.put(&mark(number), &[])?;
         let mut filter = Filter::for_keys(most);
         let (mut fences, mut block) = (Vec::new(), Vec::with_capacity(BLOCK_ENTRIES * ENTRY_BYTES));

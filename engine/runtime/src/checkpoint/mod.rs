@@ -71,7 +71,7 @@ impl Schedule {
         self.begin(state, snapshot)
     }
 
-    /// The last one, so that the next start is short. Nothing when there is hardly anything new.
+    /// The last one, so that the next start is short. Nothing when there is nothing new.
     pub(crate) fn last(&mut self, state: &State) -> Option<Frozen> {
         let new = state.position() > self.saved;
         if new && !self.busy.load(Ordering::Acquire) { self.begin(state, true) } else { None }
@@ -106,20 +106,22 @@ impl Checkpointer {
     /// Runs until the committer is gone.
     pub(crate) fn run(mut self) {
         while let Ok((frozen, tip)) = self.work.recv() {
-            match self.checkpoint(frozen, tip) {
-                Ok(away) => self.put_away(&away),
-                // Nothing is lost: memory keeps what the archive did not take, and the next one tries again.
-                Err(error) => tracing::warn!(%error, position = tip.position.0, "no checkpoint was made"),
+            let _busy = Busy(Arc::clone(&self.busy));
+            if let Err(error) = self.checkpoint(frozen, tip) {
+                // Nothing is lost: memory keeps what the archive did not take.
+                let again = "start the node with --rebuild if this comes again";
+                tracing::error!(%error, position = tip.position.0, again, "no checkpoint was made");
             }
-            self.busy.store(false, Ordering::Release);
         }
     }
 
-    fn checkpoint(&mut self, frozen: Frozen, tip: Tip) -> Result<Vec<(Key, Position)>, Error> {
+    fn checkpoint(&mut self, frozen: Frozen, tip: Tip) -> Result<(), Error> {
         let Frozen { state, snapshot } = frozen;
         let away: Vec<_> = state.ended().collect();
         self.archive = self.archive.with(away.clone())?;
         self.shared.recall.replace(&self.archive);
+        // From here on they are found there, whatever becomes of the snapshot.
+        self.put_away(&away);
         if snapshot {
             snapshot::save(&*self.table, self.next, tip, &state, self.archive.ids())?;
             self.next += 1;
@@ -128,7 +130,7 @@ impl Checkpointer {
             let (position, ended) = (tip.position.0, self.archive.entries());
             tracing::debug!(position, ended, "snapshot taken");
         }
-        Ok(away)
+        Ok(())
     }
 
     fn put_away(&self, away: &[(Key, Position)]) {
@@ -137,6 +139,15 @@ impl Checkpointer {
                 return;
             }
         }
+    }
+}
+
+/// Says that the next checkpoint may come, however this one ends.
+struct Busy(Arc<AtomicBool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -89,7 +89,10 @@ pub(super) fn save(
     table.sync()?;
     table.put(MANIFEST, &manifest.encode())?;
     table.sync()?;
-    remove_chunks(table, 1 - parity(number))?;
+    // It counts already, whatever becomes of the one before.
+    if let Err(error) = remove_chunks(table, 1 - parity(number)) {
+        tracing::warn!(%error, "the snapshot before was not removed");
+    }
     Ok(manifest)
 }
 
@@ -104,6 +107,8 @@ pub(crate) fn load(table: &dyn Table) -> Result<Option<(Manifest, State)>, Snaps
 /// Removes whatever there is of any snapshot.
 pub(crate) fn clear(table: &dyn Table) -> Result<(), TableError> {
     table.delete(MANIFEST)?;
+    // Durably first: it must not come back and name what is gone.
+    table.sync()?;
     remove_chunks(table, 0)?;
     remove_chunks(table, 1)
 }

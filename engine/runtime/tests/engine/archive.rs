@@ -154,7 +154,16 @@ fn a_snapshot_that_was_damaged_or_is_of_another_log_is_never_believed() {
                 Ok(engine) => {
                     let handle = engine.handle();
                     assert_eq!(handle.query_blocking(State::digest), Ok(expected), "{:?}", entry.key);
-                    // A damaged block is met when it is needed: then nothing is decided on what it may have said.
+                    // A damaged block is met when it is needed. Whoever only looks is told, and nobody else suffers;
+                    let look = |state: &State| state.intent(&intent(1)).map(Intent::status);
+                    match handle.query_about_blocking(Key::Intent(intent(1)), look) {
+                        Ok(status) => assert_eq!(status, Some(Status::Confirmed)),
+                        Err(Error::Unreadable(_)) => {
+                            assert_eq!(handle.failure(), None, "a question stopped the node");
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                    // and nothing is decided on what it may have said.
                     match handle.execute_blocking(create(1)) {
                         Err(Error::Rejected(refused)) => {
                             assert_eq!(refused.code, RejectionCode::IntentAlreadySubmitted);
