@@ -10,7 +10,7 @@ use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::invariant;
 use quittance_core::machine::Core;
 use quittance_core::policy::Policy;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::checkpoint::{Checkpointer, Checkpoints, Schedule};
 use crate::clock::{Clock, SystemClock};
@@ -18,7 +18,7 @@ use crate::committer::Committer;
 use crate::error::{ShutdownError, StartError};
 use crate::follow::Keeper;
 use crate::gate::Gate;
-use crate::handle::{Handle, Shared};
+use crate::handle::{Handle, MAX_BATCH, Shared};
 use crate::log::{EventLog, LogError};
 use crate::recall::Recall;
 use crate::recent::Recent;
@@ -108,6 +108,7 @@ impl Engine {
         let archive = restored.keeper.as_ref().map(|keeper| keeper.archive.clone());
         let shared = Arc::new(Shared {
             turns: Arc::new(Turns::for_queue(options.queue)),
+            batched: Arc::new(Semaphore::new(options.queue.clamp(MAX_BATCH, Semaphore::MAX_PERMITS))),
             recall: Recall::new(options.node, Arc::clone(&reader), archive),
             node: options.node,
             clock: options.clock.clone(),

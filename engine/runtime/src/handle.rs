@@ -8,7 +8,7 @@ use quittance_core::ids::{IntentId, NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Key, State};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::error::{Error, Failure};
@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) recall: Recall,
     pub(crate) gate: Gate,
     pub(crate) turns: Arc<Turns>,
+    /// Places for requests that wait in batches.
+    pub(crate) batched: Arc<Semaphore>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) durable: watch::Receiver<Position>,
     /// Never changes; ends with the thread that answers last.
@@ -105,7 +107,8 @@ impl Handle {
     pub fn begin(&self, request: Request) -> Result<Ticket, Error> {
         self.running()?;
         // Before anything is made for it: whoever asks too often should cost little.
-        if if request.is_signed() { self.requests.is_full() } else { self.jobs.is_full() } {
+        let full = if request.is_signed() { self.requests.is_full() } else { self.jobs.is_full() };
+        if full {
             return Err(overloaded());
         }
         let (to, answer) = oneshot::channel();
@@ -134,8 +137,13 @@ impl Handle {
             let (code, got) = (RejectionCode::BatchTooLarge, requests.len());
             return Err(Rejection::new(code, "requests", ("at most", MAX_BATCH), got).into());
         }
+        // Each request counts, or a queue of batches would hold a thousand times what it is meant to.
+        let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        let places = Arc::clone(&self.shared.batched).try_acquire_many_owned(count);
+        let places = places.map_err(|_| overloaded())?;
         let (to, answer) = oneshot::channel();
-        self.requests.try_send(Unverified::Batch(requests, to)).map_err(|error| self.refused(&error))?;
+        let batch = Unverified::Batch(requests, places, to);
+        self.requests.try_send(batch).map_err(|error| self.refused(&error))?;
         Ok(Ticket { answer, shared: self.shared.clone() })
     }
 
@@ -156,7 +164,7 @@ impl Handle {
     /// of what has ended only what happens to be in memory still.
     ///
     /// # Errors
-    /// As [`Handle::query`].
+    /// As [`Handle::query`], and [`Error::Unreadable`] when it has ended and its records cannot be read.
     pub async fn query_about<T: Send + 'static>(
         &self,
         key: Key,

@@ -6,7 +6,7 @@ use quittance_core::command::Command;
 use quittance_core::ids::{CausationId, Position};
 use quittance_core::machine::{Accepted, Core, Effects, Input};
 use quittance_core::state::{Key, State};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::checkpoint::{Frozen, Schedule};
 use crate::clock::Clock;
@@ -44,7 +44,7 @@ pub(crate) type Told = Box<dyn FnOnce(Result<(), Error>) + Send>;
 /// What the sequencer is given.
 pub(crate) enum Job {
     Command(Ready, Option<Turn>, Reply),
-    Batch(Vec<Verified>, BatchReply),
+    Batch(Vec<Verified>, OwnedSemaphorePermit, BatchReply),
     /// What a busy worker hands on at a time.
     Several(Vec<Job>),
     Query(Query, Option<Recalled>),
@@ -102,7 +102,10 @@ impl Sequencer {
                 drop(turn);
                 self.command(ready, to)
             }
-            Job::Batch(verified, to) => self.batch(verified, to),
+            Job::Batch(verified, places, to) => {
+                drop(places);
+                self.batch(verified, to)
+            }
             Job::Several(jobs) => jobs.into_iter().all(|job| self.job(job)),
             Job::Query(query, recalled) => self.query(query, recalled),
             Job::PutAway(ended) => self.put_away(&ended),

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use quittance_core::command::{Command, Request};
 use quittance_core::state::Key;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
@@ -13,7 +14,7 @@ use crate::turns::Turn;
 /// What a verify worker is given.
 pub(crate) enum Unverified {
     Request(Request, Option<Turn>, Reply),
-    Batch(Vec<Request>, BatchReply),
+    Batch(Vec<Request>, OwnedSemaphorePermit, BatchReply),
     /// Nothing to verify, but something to bring back.
     Command(Command, Option<Turn>, Reply),
     /// A question about something that may have ended.
@@ -21,8 +22,8 @@ pub(crate) enum Unverified {
     Stop,
 }
 
-/// What a busy worker hands on at a time: enough that waking the sequencer is a small part of the work, and no more than half a
-/// millisecond of checks, which is what a sync takes.
+/// What a busy worker hands on at a time: enough that waking the sequencer is a small part of the work, and no more than some 0.3
+/// ms of checks, which is about what a commit takes.
 const HAND_ON: usize = 8;
 
 /// Checks signatures, and brings back what a request is about if it has ended, until told to stop. Nothing here changes
@@ -68,8 +69,9 @@ fn job(unverified: Unverified, shared: &Shared) -> Option<Job> {
         },
         Unverified::Request(request, turn, to) => decidable(ready(request, shared), turn, to),
         Unverified::Command(command, turn, to) => decidable(recalled(command, shared), turn, to),
-        Unverified::Batch(requests, to) => {
-            Some(Job::Batch(requests.into_iter().map(|request| ready(request, shared)).collect(), to))
+        Unverified::Batch(requests, places, to) => {
+            let verified = requests.into_iter().map(|request| ready(request, shared)).collect();
+            Some(Job::Batch(verified, places, to))
         }
     }
 }

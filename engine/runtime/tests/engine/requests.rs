@@ -203,6 +203,34 @@ fn a_batch_is_decided_in_order_and_one_that_is_refused_holds_up_none_of_the_othe
     assert_eq!(live, crate::support::digest(&log), "a batch replays to something else");
 }
 
+#[test]
+fn batches_that_wait_are_counted_by_their_requests_so_that_memory_stays_bounded() {
+    let (log, gate) = (MemoryLog::new(), Gate::default());
+    let engine =
+        Engine::start(Box::new(GatedLog(log, gate.clone())), Options { queue: 1, ..options(&noon()) })
+            .expect("the log can be started on");
+    let handle = engine.handle();
+    gate.set(true);
+    let batch = |first: u64| (first..first + MAX_BATCH as u64).map(deposit).collect::<Vec<_>>();
+    // As many as the stages behind the queue take; what waits in it is one batch's worth of requests.
+    let mut tickets = Vec::new();
+    eventually("the queue is full", || {
+        match handle.begin_batch(batch(10_000 * (tickets.len() as u64 + 1))) {
+            Ok(ticket) => {
+                tickets.push(ticket);
+                false
+            }
+            refused => tickets.len() > 1 && is_overloaded(&refused),
+        }
+    });
+    assert!(tickets.len() < 10, "{} batches were taken", tickets.len());
+    gate.set(false);
+    for ticket in tickets {
+        assert!(ticket.wait_blocking().unwrap().iter().all(Result::is_ok), "a batch that was taken was lost");
+    }
+    assert!(handle.begin_batch(batch(1)).unwrap().wait_blocking().is_ok(), "places given back stay taken");
+}
+
 /// A report about an intent that nobody has created.
 fn settled_unknown() -> quittance_core::command::Request {
     let engine = start(MemoryLog::new());
