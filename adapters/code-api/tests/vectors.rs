@@ -21,13 +21,8 @@ use requests::{login_intent, low_level_payment_login, payment_intent, python_sdk
 use serde_json::Value;
 
 /// Cases that need a feature this crate does not have.
-const NOT_COVERED_YET: [(&str, &str); 9] = [
+const NOT_COVERED_YET: [(&str, &str); 4] = [
     ("kikcode/drawing-summary", "drawing a code as vector graphics"),
-    ("keys/pda-2", "derived Solana addresses"),
-    ("keys/timelock-state", "derived Solana addresses"),
-    ("keys/pool-state", "derived Solana addresses"),
-    ("keys/pool-vault", "derived Solana addresses"),
-    ("keys/commitment-vault", "derived Solana addresses"),
     ("webhook/docs-jwt", "webhook bodies"),
     ("elements/encode-as-element", "options in a page's address"),
     ("elements/encode-empty", "options in a page's address"),
