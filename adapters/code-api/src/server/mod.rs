@@ -16,10 +16,12 @@
 mod acknowledged;
 mod body;
 mod calls;
+mod duplex;
 mod envelope_http;
 mod hub;
 mod inbox;
 mod json_v1;
+mod keep_alive;
 mod letter;
 mod messaging;
 mod micro_payment;
