@@ -4,3 +4,6 @@
 //! the same bytes.
 
 pub mod address;
+pub mod instruction;
+pub mod message;
+pub mod transaction;
