@@ -2,6 +2,18 @@
 
 #[path = "server/captures.rs"]
 mod captures;
+#[path = "server/flood.rs"]
+mod flood;
+#[path = "server/grpc.rs"]
+mod grpc;
+#[path = "server/grpc_client.rs"]
+mod grpc_client;
+#[path = "server/grpc_limits.rs"]
+mod grpc_limits;
+#[path = "server/grpc_web.rs"]
+mod grpc_web;
+#[path = "server/keep_alive.rs"]
+mod keep_alive;
 #[path = "server/life.rs"]
 mod life;
 #[path = "server/messages.rs"]
