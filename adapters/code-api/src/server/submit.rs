@@ -138,11 +138,7 @@ async fn rehearse(
 }
 
 /// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed out.
-async fn establish(
-    api: &Api,
-    submission: &Submission,
-    relationship: &Relationship,
-) -> Result<(), Refused> {
+async fn establish(api: &Api, submission: &Submission, relationship: &Relationship) -> Result<(), Refused> {
     relationship.check_token(PublicKey(api.engine.node().0))?;
     let domain: Domain = relationship
         .domain
@@ -178,11 +174,13 @@ impl Known {
         let look = move |state: &State| {
             let now = now.max(state.time());
             let known = state.intent(&intent);
-            let known = known.ok_or_else(|| Refused::invalid(format!("no payment request has intent id {intent}")))?;
+            let known = known
+                .ok_or_else(|| Refused::invalid(format!("no payment request has intent id {intent}")))?;
             if known.status() != IntentStatus::Created {
                 return Err(refusal::closed(known.status()));
             }
-            let terms = known.terms().ok_or_else(|| Refused::invalid("original request doesn't require payment"))?;
+            let terms =
+                known.terms().ok_or_else(|| Refused::invalid("original request doesn't require payment"))?;
             let policy = state.policy();
             let tables = state.rates().in_window(now, policy.rate_window);
             Ok(Self {
@@ -239,7 +237,8 @@ async fn receive(line: &mut impl Duplex, end: Instant, none: &str) -> Result<Byt
     match timeout_at(soon, line.receive()).await {
         Ok(message) => message?.ok_or_else(|| Status::invalid_argument(none)),
         Err(_) => {
-            let text = if soon == end { "the call took longer than 5 s" } else { "no message came within 1 s" };
+            let text =
+                if soon == end { "the call took longer than 5 s" } else { "no message came within 1 s" };
             Err(Status::new(Code::DeadlineExceeded, text))
         }
     }

@@ -85,7 +85,8 @@ pub(super) async fn get_limits(api: &Api, body: &[u8]) -> Result<transaction::Ge
     let look = move |state: &State| {
         let policy = state.policy();
         let spent = state.usage().day(Side::Payer, &payer, now.max(state.time()));
-        let rates: Vec<_> = state.rates().latest().map(|table| table.rates.clone()).into_iter().flatten().collect();
+        let rates: Vec<_> =
+            state.rates().latest().map(|table| table.rates.clone()).into_iter().flatten().collect();
         (policy.max_payment, policy.payer_limits.per_day.unwrap_or(Quarks::MAX), spent, rates)
     };
     let (once, day, spent, rates) =
@@ -139,7 +140,8 @@ pub(super) async fn can_withdraw_to_account(
         }
     };
     // An account here takes quarks as it stands; there is none to be made for it first.
-    let account_type = if is_valid_payment_destination { AccountType::TokenAccount } else { AccountType::Unknown };
+    let account_type =
+        if is_valid_payment_destination { AccountType::TokenAccount } else { AccountType::Unknown };
     Ok(transaction::CanWithdrawToAccountResponse {
         is_valid_payment_destination,
         account_type: account_type.into(),

@@ -53,7 +53,8 @@ impl Pool {
         }
         // Chosen first, so that nothing is half done when there is no choosing.
         let left = (0..count).map(|taken| self.free.len() - taken);
-        let chosen = left.map(|left| choose(left).map(|place| place % left)).collect::<Result<Vec<_>, _>>()?;
+        let chosen =
+            left.map(|left| choose(left).map(|place| place % left)).collect::<Result<Vec<_>, _>>()?;
         let reserve = |place: usize| {
             let slot = self.free.swap_remove(place);
             let Slot { generation, state } = &mut self.slots[slot];
