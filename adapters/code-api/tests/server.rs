@@ -1,5 +1,7 @@
 //! The router as its clients see it: over a real port, in front of a real engine.
 
+#[path = "server/asked.rs"]
+mod asked;
 #[path = "server/captures.rs"]
 mod captures;
 #[path = "server/flood.rs"]
@@ -30,3 +32,7 @@ mod retries;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/submit.rs"]
+mod submit;
+#[path = "server/submit_client.rs"]
+mod submit_client;
