@@ -103,7 +103,7 @@ async fn a_signature_covers_what_was_sent_and_not_what_we_understood_of_it() {
     let message = [request.signed_message().message(), delimited(99, b"from a later version")].concat();
     let signed = |message: &[u8]| {
         let to = delimited(2, &delimited(1, &key.public_key().0));
-        [delimited(1, message), to, delimited(3, &delimited(1, &key.sign(&message)))].concat()
+        [delimited(1, message), to, delimited(3, &delimited(1, &key.sign(message)))].concat()
     };
     client.call(Method::SendMessage, &signed(&message)).await.expect("an answer");
     let poll = [delimited(1, &delimited(1, &key.public_key().0)), delimited(98, b"later")].concat();

@@ -123,11 +123,12 @@ async fn a_client_that_answers_stays_and_one_that_is_silent_goes() {
         for _ in 0..12 {
             clock.pass(Duration::from_millis(4900)).await;
             assert!(client.next().now_or_never().is_none(), "{name}: early");
-            clock.pass(Duration::from_millis(100)).await;
+            // Timers count in whole milliseconds.
+            clock.pass(Duration::from_millis(101)).await;
             client.ping().await;
             client.send(pong()).await;
         }
-        clock.pass(Duration::from_secs(5)).await;
+        clock.pass(Duration::from_millis(5001)).await;
         client.ping().await;
         clock.pass(Duration::from_millis(4900)).await;
         assert!(client.next().now_or_never().is_none(), "{name}: a client has ten seconds");
