@@ -9,6 +9,7 @@ use quittance_core::currency::Rate;
 use quittance_core::decide::{Verdict, decide};
 use quittance_core::event::{PaymentForm, SignedForm};
 use quittance_core::ids::{AccountId, IntentId, Signature, Timestamp};
+use quittance_core::money::NativeAmount;
 use quittance_core::payment::Payment;
 use quittance_core::rejection::Rejection;
 use quittance_core::site::Domain;
@@ -185,7 +186,7 @@ impl Known {
             let tables = state.rates().in_window(now, policy.rate_window);
             Ok(Self {
                 terms: terms.clone(),
-                service_fee: policy.service_fee.map(|fee| fee.hundredths()),
+                service_fee: policy.service_fee.map(NativeAmount::hundredths),
                 fee_account: policy.fee_account,
                 rates: tables.filter_map(|table| table.rate(terms.currency)).collect(),
                 valid_until: now.saturating_add(policy.quote_lifetime).min(known.expires_at),
