@@ -88,10 +88,11 @@ impl Rings {
 
     /// Whether a point lies on a mark or on the disc; the drawing for whoever has no paths, only points.
     pub fn covers(&self, x: f64, y: f64) -> bool {
-        if x.hypot(y) <= DISC_RADIUS {
-            return true;
-        }
-        self.runs().iter().any(|run| run.distance(x, y) <= MARK_WIDTH / 2.0)
+        let radius = x.hypot(y);
+        let on = |ring: &usize| (radius - RADII[*ring]).abs() <= MARK_WIDTH / 2.0;
+        let mut rings = (0..RINGS).filter(on);
+        radius <= DISC_RADIUS
+            || rings.any(|ring| self.runs_of(ring).iter().any(|run| run.distance(x, y) <= MARK_WIDTH / 2.0))
     }
 
     fn runs_of(&self, ring: usize) -> Vec<Run> {
