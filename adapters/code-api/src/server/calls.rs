@@ -1,15 +1,17 @@
+use prost::Message as _;
+
 use super::{Api, messaging, micro_payment, refusal};
-use crate::envelope::{Call, Method, ok_response, ok_response_bytes};
+use crate::envelope::{Call, Method};
 use crate::status::Status;
 
-/// Answers a call that has one answer: the OK envelope.
+/// Answers a call that has one answer: the serialized response message.
 pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
     let Call { method, body } = call;
     Ok(match method {
-        Method::SendMessage => ok_response(&messaging::send(api, body).await?),
-        Method::PollMessages => ok_response_bytes(messaging::poll(api, body).await?),
-        Method::AckMessages => ok_response(&messaging::acknowledge(api, body).await?),
-        Method::GetStatus => ok_response(&micro_payment::get_status(api, body).await?),
+        Method::SendMessage => messaging::send(api, body).await?.encode_to_vec(),
+        Method::PollMessages => messaging::poll(api, body).await?,
+        Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
+        Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive

@@ -16,10 +16,13 @@
 mod acknowledged;
 mod body;
 mod calls;
+mod duplex;
 mod envelope_http;
+mod grpc;
 mod hub;
 mod inbox;
 mod json_v1;
+mod keep_alive;
 mod letter;
 mod messaging;
 mod micro_payment;
@@ -53,12 +56,13 @@ pub struct Options {
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
-    /// Every open WebSocket. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
+    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
     /// each client is told.
     pub tasks: TaskTracker,
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
-    /// How many WebSockets may be open, and HTTP requests waiting for a message, together. More are refused with 503.
+    /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
+    /// as unavailable.
     pub max_sockets: usize,
 }
 
@@ -119,7 +123,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         engine,
         options,
     };
-    let mut router = Router::new()
+    let mut router = grpc::routes(&api)
         .route("/v1/createIntent", any(json_v1::create_intent))
         .route("/v1/getStatus", any(json_v1::get_status))
         .route("/", get(envelope_http::serve));
