@@ -57,14 +57,14 @@ const GLOBAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(93, 184, 215
 fn refused_v4() -> impl Strategy<Value = Ipv4Addr> {
     (proptest::sample::select(REFUSED_V4.to_vec()), any::<u32>()).prop_map(|((first, bits), inside)| {
         let mask = u32::MAX.checked_shr(bits).unwrap_or(0);
-        Ipv4Addr::from_bits(first.parse::<Ipv4Addr>().unwrap().to_bits() | inside & mask)
+        Ipv4Addr::from_bits(first.parse::<Ipv4Addr>().expect("an address").to_bits() | inside & mask)
     })
 }
 
 fn refused_v6() -> impl Strategy<Value = Ipv6Addr> {
     (proptest::sample::select(REFUSED_V6.to_vec()), any::<u128>()).prop_map(|((first, bits), inside)| {
         let mask = u128::MAX.checked_shr(bits).unwrap_or(0);
-        Ipv6Addr::from_bits(first.parse::<Ipv6Addr>().unwrap().to_bits() | inside & mask)
+        Ipv6Addr::from_bits(first.parse::<Ipv6Addr>().expect("an address").to_bits() | inside & mask)
     })
 }
 
@@ -77,7 +77,8 @@ fn spell_v4(address: Ipv4Addr, how: usize) -> String {
     let whole = address.to_bits();
     let (low24, low16) = (whole & 0xff_ffff, whole & 0xffff);
     let wide = |text: &str| {
-        let wide = |char: char| char.to_digit(10).map_or(char, |n| char::from_u32(0xff10 + n).unwrap());
+        let wide =
+            |char: char| char.to_digit(10).map_or(char, |n| char::from_u32(0xff10 + n).unwrap_or(char));
         text.chars().map(wide).collect::<String>()
     };
     match how {
@@ -120,7 +121,7 @@ fn spell_v6(address: Ipv6Addr, how: usize) -> String {
 /// A client that takes any port, so that it is never the port alone that refuses.
 fn client(resolver: &Arc<Rebinding>, dev: bool) -> Outbound {
     let resolver = Arc::clone(resolver);
-    Outbound::new(Options { dev, any_port: true, resolver, ..Options::default() }).unwrap()
+    Outbound::new(Options { dev, any_port: true, resolver, ..Options::default() }).expect("a client")
 }
 
 #[test]
@@ -209,8 +210,8 @@ fn hostile(port: u16) -> impl Strategy<Value = String> {
 
 /// How many of so many hostile URLs are taken, and how often somebody on this machine is then connected to.
 async fn attack(urls: usize, dev: bool) -> (usize, usize) {
-    let v4 = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = v4.local_addr().unwrap().port();
+    let v4 = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = v4.local_addr().expect("its address").port();
     let mut listeners = vec![v4];
     listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await);
     let connections = Arc::new(AtomicUsize::new(0));
@@ -230,7 +231,7 @@ async fn attack(urls: usize, dev: bool) -> (usize, usize) {
     let (hostile, mut runner) = (hostile(port), TestRunner::deterministic());
     let mut taken = 0;
     for nth in 0..urls {
-        let url = hostile.new_tree(&mut runner).unwrap().current();
+        let url = hostile.new_tree(&mut runner).expect("a URL").current();
         resolver.answer_with(&[&[good]]);
         taken += usize::from(client.check_url(&url).await.is_ok());
         let later: &[SocketAddr] = match nth % 4 {

@@ -70,7 +70,7 @@ impl Server {
 
     /// The heads of all requests so far.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().expect("no other holder panicked").clone()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -88,7 +88,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, heads: &Mutex<V
         }
     }
     let head = String::from_utf8_lossy(&request).into_owned();
-    heads.lock().unwrap().push(head.clone());
+    heads.lock().expect("no other holder panicked").push(head.clone());
     for part in script(&head) {
         if part == HANG {
             std::future::pending::<()>().await;
@@ -155,7 +155,8 @@ impl Rebinding {
 
     /// Begins anew with other answers.
     pub(crate) fn answer_with(&self, answers: &[&[SocketAddr]]) {
-        *self.answers.lock().unwrap() = answers.iter().map(|answer| answer.to_vec()).collect();
+        *self.answers.lock().expect("no other holder panicked") =
+            answers.iter().map(|answer| answer.to_vec()).collect();
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -166,7 +167,7 @@ impl Rebinding {
 impl Resolve for Rebinding {
     fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Addresses<'a> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        let mut answers = self.answers.lock().unwrap();
+        let mut answers = self.answers.lock().expect("no other holder panicked");
         let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
         Box::pin(async { Ok(answer.unwrap_or_default()) })
     }
