@@ -26,6 +26,7 @@ pub mod request;
 pub mod scan_code;
 pub mod schema;
 pub mod server;
+pub mod solana;
 pub mod status;
 pub mod validate;
 pub mod wire;
