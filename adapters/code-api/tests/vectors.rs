@@ -24,9 +24,7 @@ use requests::{login_intent, low_level_payment_login, payment_intent, python_sdk
 use serde_json::Value;
 
 /// Cases that need a feature this crate does not have.
-const NOT_COVERED_YET: [(&str, &str); 1] = [
-    ("webhook/docs-jwt", "webhook bodies"),
-];
+const NOT_COVERED_YET: [(&str, &str); 1] = [("webhook/docs-jwt", "webhook bodies")];
 
 #[test]
 fn every_recorded_case_has_the_same_bytes_here() {

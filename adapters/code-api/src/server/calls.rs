@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, messaging, micro_payment, refusal};
+use super::{Api, currency, messaging, micro_payment, refusal};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -12,6 +12,7 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::PollMessages => messaging::poll(api, body).await?,
         Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
         Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
+        Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
@@ -20,7 +21,6 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp
         | Method::GetLoginForThirdPartyApp
-        | Method::GetAllRates
         | Method::GetTokenAccountInfos
         | Method::SubmitIntent
         | Method::GetIntentMetadata
