@@ -21,6 +21,7 @@ mod output;
 mod pay;
 mod picture;
 mod progress;
+mod rates;
 mod refund;
 mod restore;
 mod serve;
