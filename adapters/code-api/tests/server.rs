@@ -22,6 +22,8 @@ mod life;
 mod messages;
 #[path = "server/node.rs"]
 mod node;
+#[path = "server/rates.rs"]
+mod rates;
 #[path = "common/recorded.rs"]
 mod recorded;
 #[path = "server/refusals.rs"]

@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, messaging, micro_payment, refusal, transaction};
+use super::{Api, currency, messaging, micro_payment, refusal, transaction};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -17,6 +17,7 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::CanWithdrawToAccount => {
             transaction::can_withdraw_to_account(api, body).await?.encode_to_vec()
         }
+        Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
@@ -25,7 +26,6 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp
         | Method::GetLoginForThirdPartyApp
-        | Method::GetAllRates
         | Method::GetTokenAccountInfos
         | Method::SubmitIntent => return Err(refusal::not_available(*method)),
     })

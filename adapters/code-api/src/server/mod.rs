@@ -16,6 +16,7 @@
 mod acknowledged;
 mod body;
 mod calls;
+mod currency;
 mod duplex;
 mod envelope_http;
 mod grpc;

@@ -23,6 +23,19 @@ pub(super) fn failed(error: Error, intent: IntentId) -> Status {
     }
 }
 
+/// Why the engine did not answer a question that is about no intent.
+pub(super) fn unanswered(error: Error) -> Status {
+    match error {
+        Error::Unreadable(error) => {
+            tracing::error!(%error, "a question could not be answered");
+            unavailable("the node cannot answer; try again later")
+        }
+        Error::Rejected(rejection) => Status::invalid_argument(rejection),
+        Error::Full(_) => full(),
+        Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
+    }
+}
+
 /// A known call that this node does not answer.
 pub(super) fn not_available(method: Method) -> Status {
     let (service, method) = (method.service_name(), method.method_name());
