@@ -145,7 +145,8 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
     if same { Ok(()) } else { Err(format!("the signed message is not the {said} that the record states")) }
 }
 
-fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
+/// The terms in a signed `Message`.
+pub(crate) fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
     let message = Message::decode(signed).map_err(|_| forged("they are not a message of the protocol"))?;
     let Some(Kind::RequestToReceiveBill(bill)) = message.kind else {
         return Err(forged("the message is not a request for a payment"));
