@@ -81,14 +81,14 @@ impl Caller {
         let job = self.ask(move |state| Job::due(state, intent, now)).await??;
         let token = job.claims.sign(&self.key);
         let begun = Instant::now();
-        let called = self.outbound.post(Post {
+        let post = Post {
             url: &job.url,
             content_type: CONTENT_TYPE,
             headers: &[(ID_HEADER, &job.id)],
             body: token.into_bytes(),
             timeout: self.timeout,
-        });
-        let outcome = match called.await {
+        };
+        let outcome = match self.outbound.post(post).await {
             Ok(status) => DeliveryOutcome::Answered { status },
             Err(error) => DeliveryOutcome::Unreachable { reason: error.to_string() },
         };

@@ -77,6 +77,11 @@ impl Deliverer {
         self.task.is_finished()
     }
 
+    /// Ends it at once, calls under way included, which are then made again by the next one.
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+
     /// Waits until it has ended: until every call under way has, after the shutdown or the engine's end.
     ///
     /// # Errors
