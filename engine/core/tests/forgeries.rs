@@ -86,8 +86,10 @@ fn events() -> Vec<Event> {
 }
 
 fn late() -> Event {
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
-    Event::LateSubmissionRefused { payment, signature, rule, rejection: refusal() }
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
+    Event::LateSubmissionRefused { payment, form, signature, rule, rejection: refusal() }
 }
 
 fn refund_transaction() -> TransactionId {
@@ -193,7 +195,9 @@ fn a_record_out_of_place_is_refused() {
 #[test]
 fn a_record_whose_figures_are_wrong_is_refused_so_that_no_quark_is_made_by_editing_a_log() {
     let [_, _, scheduled] = paid().try_into().expect("three events");
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
     let transactions = |transactions| Event::IntentScheduled { transactions };
     let (whole, id, attempt) = (transaction(), transaction().id, AttemptNumber::FIRST);
     let other = TransactionId([7; 32]);
@@ -201,7 +205,7 @@ fn a_record_whose_figures_are_wrong_is_refused_so_that_no_quark_is_made_by_editi
     elsewhere.intent = IntentId([7; 32]);
     let mut foreign = payment.clone();
     foreign.node = NodeId([7; 32]);
-    let submission = |payment| Event::IntentSubmitted { payment, signature, rule };
+    let submission = |payment| Event::IntentSubmitted { payment, form: form.clone(), signature, rule };
     for (from, event, what) in [
         (Status::Created, submission(elsewhere), "a payment for another intent"),
         (Status::Submitted, Event::IntentVerified { reserved: Quarks::ZERO }, "nothing set aside"),
@@ -401,7 +405,9 @@ fn follow(mut world: World, event: Event) -> World {
 
 #[test]
 fn a_payment_that_is_not_what_the_terms_ask_for_is_not_verified_whoever_signed_it() {
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
     let other = AccountId([7; 32]);
     type Change = fn(&mut Payment);
     let changes: [(Change, &str); 9] = [
@@ -417,7 +423,10 @@ fn a_payment_that_is_not_what_the_terms_ask_for_is_not_verified_whoever_signed_i
     ];
     let verified = |payment: Payment| {
         let reserved = payment.total().expect("it fits");
-        let world = follow(given(Some(Status::Created)), Event::IntentSubmitted { payment, signature, rule });
+        let world = follow(
+            given(Some(Status::Created)),
+            Event::IntentSubmitted { payment, form: form.clone(), signature, rule },
+        );
         apply(&world, &next(&world, Event::IntentVerified { reserved })).is_ok()
     };
     for (change, what) in changes {

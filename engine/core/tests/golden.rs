@@ -247,7 +247,8 @@ fn what_payers_and_merchants_signed_stays_what_they_signed() {
     let payment = history.core.state().intent(&intent(1)).and_then(|known| known.submission()).expect("paid");
     check("payment-v1", &payment.payment.to_bytes());
     assert_eq!(Payment::from_bytes(&stored("payment-v1")).as_ref(), Ok(&payment.payment), "{LOST}");
-    let terms = &history.core.state().intent(&intent(1)).expect("created").terms;
+    let known = history.core.state().intent(&intent(1)).expect("created");
+    let terms = known.terms().expect("a payment");
     check("terms-v1", &terms.signing_bytes(intent(1)));
     let metadata = Metadata::new([("order", "42"), ("customer", "äöü")]).expect("short");
     check("terms-v2", &Terms { metadata, ..terms.clone() }.signing_bytes(intent(1)));

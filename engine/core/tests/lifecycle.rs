@@ -5,6 +5,7 @@ use crate::support::{
     refund_of, report, shop, sign, submit, usd,
 };
 use quittance_core::command::{Request, SettlementOutcome};
+use quittance_core::event::PaymentForm;
 use quittance_core::event::{
     Authorization, CanceledBy, Event, EventKind, SignatureRule, SignedForm, Transaction,
 };
@@ -86,7 +87,12 @@ fn payment() -> Payment {
 pub(crate) fn submitted() -> Event {
     let payment = payment();
     let signature = sign(PAYER, &payment.to_bytes());
-    Event::IntentSubmitted { payment, signature, rule: SignatureRule::Ed25519VerifyStrict }
+    Event::IntentSubmitted {
+        payment,
+        form: PaymentForm::Native,
+        signature,
+        rule: SignatureRule::Ed25519VerifyStrict,
+    }
 }
 
 pub(crate) fn transaction() -> Transaction {

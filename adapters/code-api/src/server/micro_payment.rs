@@ -34,7 +34,7 @@ async fn status(api: &Api, intent: IntentId) -> Result<micropayment::GetStatusRe
         micropayment::GetStatusResponse {
             exists: known.is_some(),
             code_scanned: known.is_some_and(|known| known.scanned.is_some()),
-            intent_submitted: known.is_some_and(|known| known.submission().is_some()),
+            intent_submitted: known.is_some_and(quittance_core::state::Intent::is_submitted),
         }
     };
     api.engine.query_about(Key::Intent(intent), look).await.map_err(|error| refusal::failed(error, intent))

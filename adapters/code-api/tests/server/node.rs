@@ -13,6 +13,7 @@ use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::request::{NonceOptions, PaymentOptions, SignedRequest};
 use quittance_code_api::server::{self, Destinations, Options};
 use quittance_core::command::Request;
+use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Signature};
 use quittance_core::money::Quarks;
 use quittance_core::policy::Policy;
@@ -156,7 +157,14 @@ impl Node {
         let quote = self.handle.query(move |state| quote::quote(state, id, account, now.max(state.time())));
         let payload = quote.await.expect("an answer").expect("a quote").to_bytes();
         let signature = Signature(payer.sign(&payload));
-        let submit = Request::Submit { intent: id, payer: account, payload, signature, expected: None };
+        let submit = Request::Submit {
+            intent: id,
+            payer: account,
+            payload,
+            form: PaymentForm::Native,
+            signature,
+            expected: None,
+        };
         self.handle.execute(submit).await.expect("a payment");
     }
 

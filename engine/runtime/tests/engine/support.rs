@@ -11,6 +11,7 @@ use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::digest::Digest;
 use quittance_core::event::CanceledBy;
+use quittance_core::event::PaymentForm;
 use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Signature, Timestamp,
@@ -61,6 +62,7 @@ pub(crate) fn create(seed: u8) -> Request {
         fees: Vec::new(),
         expires_at: None,
         metadata: Metadata::default(),
+        site: None,
     };
     let signature = sign(seed, &terms.signing_bytes(intent(seed)));
     Request::Create { intent: intent(seed), terms, signed: Unproven::native(signature) }
@@ -69,7 +71,14 @@ pub(crate) fn create(seed: u8) -> Request {
 pub(crate) fn submit(seed: u8, payment: &Payment) -> Request {
     let payload = payment.to_bytes();
     let signature = sign(seed, &payload);
-    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature, expected: None }
+    Request::Submit {
+        intent: payment.intent,
+        payer: payment.payer,
+        payload,
+        form: PaymentForm::Native,
+        signature,
+        expected: None,
+    }
 }
 
 pub(crate) fn settled(seed: u8, payment: &Payment) -> Request {
