@@ -42,7 +42,8 @@ impl Job {
     /// What is to be told of an intent at `now`, if anything is.
     fn due(state: &State, id: IntentId, now: Timestamp) -> Option<Self> {
         let intent = state.intent(&id)?;
-        let webhook = intent.webhook.as_ref().filter(|webhook| webhook.due().is_some_and(|due| due <= now))?;
+        let webhook =
+            intent.webhook.as_ref().filter(|webhook| webhook.due().is_some_and(|due| due <= now))?;
         Some(Self {
             url: webhook.url.clone(),
             attempt: webhook.next_attempt(),

@@ -109,7 +109,8 @@ impl Node {
     pub(crate) async fn pay(&self, n: u16) {
         let (intent, key, now) = (intent(n), key([3; 32]), self.handle.now());
         let payer = AccountId(key.verifying_key().to_bytes());
-        let look = move |state: &_| quote(state, intent, payer, now.max(quittance_core::state::State::time(state)));
+        let look =
+            move |state: &_| quote(state, intent, payer, now.max(quittance_core::state::State::time(state)));
         let payload = self.handle.query(look).await.unwrap().unwrap().to_bytes();
         let signature = Signature(key.sign(&payload).to_bytes());
         let form = PaymentForm::Native;
