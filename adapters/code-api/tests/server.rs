@@ -18,3 +18,5 @@ mod retries;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/webhooks.rs"]
+mod webhooks;

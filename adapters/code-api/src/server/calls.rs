@@ -9,11 +9,11 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::SendMessage => ok_response(&messaging::send(api, body).await?),
         Method::PollMessages => ok_response_bytes(messaging::poll(api, body).await?),
         Method::AckMessages => ok_response(&messaging::acknowledge(api, body).await?),
+        Method::RegisterWebhook => ok_response(&micro_payment::register_webhook(api, body).await?),
         Method::GetStatus => ok_response(&micro_payment::get_status(api, body).await?),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
-        | Method::RegisterWebhook
         | Method::Codify
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp
