@@ -13,6 +13,7 @@ use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
+use quittance_outbound::Outbound;
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
 use quittance_runtime::{Checkpoints, Engine, Handle, Options, StartError};
@@ -28,6 +29,7 @@ use crate::listener::Places;
 #[cfg(unix)]
 use crate::operator::Operator;
 use crate::progress::Progress;
+use crate::rates;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -43,6 +45,8 @@ pub(crate) struct NodeOptions {
     listen: SocketAddr,
     dev: bool,
     pub(crate) rates: Vec<(Currency, Rate)>,
+    /// Where rates come from while the node runs.
+    pub(crate) rate_source: Option<rates::Source>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
     /// Makes the archive and the snapshot anew from the log.
@@ -59,8 +63,9 @@ impl NodeOptions {
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
-        let (rates, accounts, checkpoints) = (Vec::new(), Vec::new(), Checkpoints::default());
-        Self { data, listen, dev, rates, accounts, policy, rebuild, checkpoints, disk_reserve }
+        let (rates, rate_source) = (Vec::new(), None);
+        let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
+        Self { data, listen, dev, rates, rate_source, accounts, policy, rebuild, checkpoints, disk_reserve }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -108,6 +113,8 @@ impl Node {
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, rail, table, reader } = opened?;
+        let outbound = Outbound::new(quittance_outbound::Options { dev: options.dev, ..Default::default() });
+        let outbound = outbound.map_err(CliError::failed)?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -123,6 +130,11 @@ impl Node {
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
+        if let Some(source) = options.rate_source.clone() {
+            let mut feed = rates::Feed::new(source, engine.handle(), outbound.clone());
+            feed.name = options.dev.then(|| DEV_SOURCE.into());
+            sockets.spawn(feed.run(shutdown.clone()));
+        }
         let stop = shutdown.clone().cancelled_owned();
         let server = tokio::spawn(
             axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
@@ -257,7 +269,9 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     // A log keeps its policy until the operator states another; what the configuration leaves open stays as it is.
     options.policy.apply(&mut policy)?;
     ask(Request::SetPolicy { policy })?;
-    if !options.rates.is_empty() {
+    // The rates of --dev mark its log, so there are some before the source's own come.
+    let replaced = options.rate_source.is_some() && made != Made::New;
+    if !options.rates.is_empty() && !replaced {
         let source = if options.dev { DEV_SOURCE } else { "configuration" };
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
