@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod client;
 mod config;
+mod connections;
 mod demo;
 mod error;
 mod export;

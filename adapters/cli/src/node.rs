@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::PolicyFile;
+use crate::connections;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
@@ -84,7 +85,7 @@ impl NodeOptions {
 pub(crate) struct Node {
     engine: Engine,
     rail: LedgerRail,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     address: SocketAddr,
     shutdown: CancellationToken,
     sockets: TaskTracker,
@@ -123,10 +124,7 @@ impl Node {
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
-        let stop = shutdown.clone().cancelled_owned();
-        let server = tokio::spawn(
-            axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
-        );
+        let server = tokio::spawn(connections::serve(Places::new(listener), routes, shutdown.clone()));
         #[cfg(unix)]
         let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
         Ok(Self {
