@@ -126,11 +126,8 @@ impl Till {
                 BASE64.encode(&request.signed_message().message()),
                 "{id}"
             );
-            let terms = (
-                known.terms.destination.as_str(),
-                known.terms.currency.as_str(),
-                known.terms.amount.as_str(),
-            );
+            let terms = known.terms.as_ref().unwrap_or_else(|| panic!("{id} asks for a payment"));
+            let terms = (terms.destination.as_str(), terms.currency.as_str(), terms.amount.as_str());
             assert_eq!(terms, (MERCHANT, "usd", "0.25"), "{id}");
         }
         for paid in self.paid.iter().skip(since) {

@@ -18,12 +18,15 @@ pub(crate) fn run(args: &ShowArgs, output: &Output) -> Result<(), CliError> {
 
 /// An intent for people.
 pub(crate) fn text(intent: &document::Intent) -> String {
-    let document::Intent { id, state, position, revision, created_at, expires_at, terms, .. } = intent;
-    let mut lines = vec![
-        format!("{id}  {state}"),
-        format!("  asks      {} {} for {}", terms.amount, terms.currency, terms.destination),
-    ];
-    for fee in &terms.fees {
+    let document::Intent { id, state, position, revision, created_at, expires_at, .. } = intent;
+    let mut lines = vec![format!("{id}  {state}")];
+    if let Some(terms) = &intent.terms {
+        lines.push(format!("  asks      {} {} for {}", terms.amount, terms.currency, terms.destination));
+    }
+    if let Some(login) = &intent.login {
+        lines.push(format!("  asks      who you are, for {}", login.domain));
+    }
+    for fee in intent.terms.iter().flat_map(|terms| &terms.fees) {
         lines.push(format!("  of which  {} bps for {}", fee.basis_points, fee.destination));
     }
     lines.push(format!("  created   {created_at}, open until {expires_at}"));
@@ -55,12 +58,39 @@ pub(crate) fn text(intent: &document::Intent) -> String {
         lines.push(format!("  refund    {} quarks, {}, key {}", refund.quarks, refund.state, refund.key));
         lines.extend(attempts(&refund.attempts, refund.contradictions));
     }
-    for (key, value) in &terms.metadata {
+    if let Some(site) = intent.terms.as_ref().and_then(|terms| terms.site.as_ref()) {
+        let proved = if site.verifier.is_some() { "proved" } else { "not proved" };
+        lines.push(format!("  site      {}, {proved}", site.domain));
+    }
+    if let Some(user) = &intent.user {
+        lines.push(format!("  user      {user}"));
+    }
+    if let Some(webhook) = &intent.webhook {
+        lines.push(format!("  webhook   {:?} is {}", webhook.url, webhook.state));
+        for (number, attempt) in (1..).zip(&webhook.attempts) {
+            lines.push(format!("            attempt {number} {}", came(attempt)));
+        }
+        if let Some(next) = &webhook.next_attempt_at {
+            lines.push(format!("            the next is due at {next}"));
+        }
+    }
+    for (key, value) in intent.terms.iter().flat_map(|terms| &terms.metadata) {
         // A stranger's words: escaped, so that they cannot steer a terminal.
         lines.push(format!("  merchant  {key} = {value:?}"));
     }
     lines.push(format!("  position  {position}, revision {revision}"));
     lines.join("\n")
+}
+
+/// What came of an attempt at a webhook.
+pub(crate) fn came(attempt: &document::DeliveryAttempt) -> String {
+    let took = attempt.latency_us / 1_000;
+    match (attempt.status, &attempt.error) {
+        (Some(status), _) => format!("answered {status} after {took} ms"),
+        // With a stranger's words in it: escaped.
+        (None, Some(error)) => format!("no answer after {took} ms: {error:?}"),
+        (None, None) => format!("no answer after {took} ms"),
+    }
 }
 
 /// What the rail has said of a transaction, a line for each attempt.

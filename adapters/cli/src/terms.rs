@@ -13,6 +13,7 @@ use quittance_core::ids::{AccountId, IntentId, Signature};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
 use quittance_core::payment::{Payment, Purpose};
+use quittance_core::site::{Domain, Site};
 use quittance_core::terms::{Fee, Terms};
 use quittance_core::verify::is_signed_by;
 use quittance_http_api::document;
@@ -37,7 +38,8 @@ pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<T
         "code_message" => from_message(&signed)?,
         // The engine's own form has no reader: the terms shown give the same bytes or are not the terms signed.
         "native" => {
-            let shown = Terms::try_from(&intent.terms).map_err(|error| forged(&error.to_string()))?;
+            let shown = intent.terms.as_ref().ok_or_else(|| forged("it shows none"))?;
+            let shown = Terms::try_from(shown).map_err(|error| forged(&error.to_string()))?;
             if shown.signing_bytes(*id) != signed {
                 return Err(forged("the terms shown are not the terms signed"));
             }
@@ -50,7 +52,7 @@ pub(crate) fn signed_terms(id: &IntentId, intent: &document::Intent) -> Result<T
             return Err(CliError::new(Blame::Misuse, message));
         }
     };
-    if document::Terms::from(&terms) != intent.terms {
+    if Some(document::Terms::from(&terms)) != intent.terms {
         return Err(forged("the terms shown are not the terms signed"));
     }
     Ok(terms)
@@ -116,6 +118,7 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
         Event::IntentCreated { authorization, .. } => (authorization, "request_to_receive_bill"),
         Event::CodeScanned { authorization } => (authorization, "code_scanned"),
         Event::IntentCanceled { authorization, .. } => (authorization, "client_rejected_payment"),
+        Event::LoginRequested { authorization, .. } => (authorization, "request_to_login"),
         _ => return Ok(()),
     };
     if authorization.form != SignedForm::CodeMessage {
@@ -127,6 +130,12 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
         (Event::IntentCreated { terms, .. }, Some(Kind::RequestToReceiveBill(bill))) => {
             from_bill(bill).is_some_and(|signed| signed == Terms { expires_at: None, ..terms.clone() })
         }
+        (Event::LoginRequested { login, .. }, Some(Kind::RequestToLogin(signed))) => {
+            let verifier = signed.verifier.as_ref().map(|key| key.value.as_slice());
+            let domain = signed.domain.as_ref().and_then(|domain| base_domain(&domain.value));
+            verifier == Some(login.verifier.0.as_slice()) && domain.as_ref() == Some(&login.domain)
+        }
+        (Event::IntentCanceled { .. }, Some(Kind::ClientRejectedLogin(_))) => true,
         (Event::CodeScanned { .. }, Some(Kind::CodeScanned(_))) => true,
         (Event::IntentCanceled { .. }, Some(Kind::ClientRejectedPayment(rejected))) => {
             rejected.intent_id.as_ref().map(|id| &id.value) == intent.as_ref()
@@ -163,7 +172,26 @@ fn from_bill(bill: &RequestToReceiveBill) -> Option<Terms> {
         fees: fees.collect::<Option<_>>()?,
         expires_at: None,
         metadata: Metadata::default(),
+        site: site(bill)?,
     })
+}
+
+/// The site that a request names: `None` when it names one wrongly.
+#[expect(clippy::option_option, reason = "no site, and a wrong one, are two things")]
+fn site(bill: &RequestToReceiveBill) -> Option<Option<Box<Site>>> {
+    let Some(domain) = &bill.domain else { return Some(None) };
+    let verifier = match &bill.verifier {
+        None => None,
+        Some(key) => Some(AccountId(key.value.as_slice().try_into().ok()?)),
+    };
+    Some(Some(Box::new(Site { domain: base_domain(&domain.value)?, verifier })))
+}
+
+/// The last two labels, in lower case (protocol e.5).
+fn base_domain(domain: &str) -> Option<Domain> {
+    let labels: Vec<_> = domain.rsplit('.').take(2).collect();
+    let [top, name] = labels[..] else { return None };
+    format!("{name}.{top}").to_ascii_lowercase().parse().ok()
 }
 
 fn forged(why: &str) -> CliError {

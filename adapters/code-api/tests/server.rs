@@ -30,3 +30,5 @@ mod retries;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/webhooks.rs"]
+mod webhooks;

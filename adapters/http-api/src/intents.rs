@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use data_encoding::BASE64;
 use quittance_core::command::{Request, Unproven};
+use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, IntentId, Position, Revision};
 use quittance_core::machine::Accepted;
 use quittance_core::money::Quarks;
@@ -88,7 +89,8 @@ pub(crate) async fn submit(
         .map_err(|error| Problem::malformed("payload", "base64 of the quote's payload", error))?;
     let signature = self::signature(&signature)?;
     let expected = expected_revision.map(Revision);
-    let submit = Request::Submit { intent, payer, payload, signature, expected };
+    let form = PaymentForm::Native;
+    let submit = Request::Submit { intent, payer, payload, form, signature, expected };
     Ok(Json(told(intent, api.engine.execute(submit).await?)))
 }
 
@@ -102,6 +104,10 @@ pub(crate) async fn create(
         let document::TermsError { field, expected, got } = error;
         Problem::malformed(&field, expected, got)
     })?;
+    if terms.site.is_some() {
+        let expected = "none: a domain is proved in the official protocol alone";
+        return Err(Problem::malformed("terms.site", expected, "a site"));
+    }
     let signature = self::signature(&signature)?;
     if let Destinations::Known(known) = &api.options.destinations {
         let (known, terms) = (known.clone(), terms.clone());
@@ -155,7 +161,7 @@ fn told(intent: IntentId, accepted: Accepted) -> document::Accepted {
 
 async fn look(api: &Api, id: IntentId) -> Result<(document::Intent, Position), Problem> {
     let look = move |known: &Known| {
-        let intent = known.intent(&id).map(|intent| document::Intent::of(id, intent));
+        let intent = known.intent(&id).map(|intent| document::Intent::of(id, intent, known));
         (intent, known.position())
     };
     let (intent, seen) = api.engine.query_about(Key::Intent(id), look).await?;

@@ -210,7 +210,15 @@ fn status(code: RejectionCode) -> StatusCode {
         | RejectionCode::TransactionAlreadyFinal
         | RejectionCode::AttemptOutOfOrder
         | RejectionCode::AttemptUnresolved
-        | RejectionCode::AttemptsTooMany => StatusCode::CONFLICT,
+        | RejectionCode::AttemptsTooMany
+        | RejectionCode::PaymentNotRequested
+        | RejectionCode::WebhookMismatch
+        | RejectionCode::WebhookNotArmed
+        | RejectionCode::WebhookAttemptOutOfOrder
+        | RejectionCode::LoginNotRequested
+        | RejectionCode::LoginByPayment
+        | RejectionCode::LoginMismatch
+        | RejectionCode::RelationshipMismatch => StatusCode::CONFLICT,
         RejectionCode::FundsInsufficient
         | RejectionCode::RefundFundsInsufficient
         | RejectionCode::WithdrawalFundsInsufficient => StatusCode::PAYMENT_REQUIRED,
@@ -241,7 +249,9 @@ mod tests {
             "intent_already_submitted intent_canceled intent_expired intent_rejected intent_failed terms_mismatch \
              intent_not_confirmed deposit_mismatch settlement_contradicts transaction_already_final \
              attempt_out_of_order attempt_unresolved attempts_too_many refund_mismatch refunds_too_many \
-             withdrawal_mismatch",
+             withdrawal_mismatch payment_not_requested webhook_mismatch webhook_not_armed \
+             webhook_attempt_out_of_order login_not_requested login_by_payment login_mismatch \
+             relationship_mismatch",
         ),
         (412, "revision_mismatch"),
         (
@@ -252,7 +262,7 @@ mod tests {
              amount_below_fees transfers_mismatch payer_is_destination amount_exceeds_limit \
              quarks_must_not_be_zero balance_out_of_range rates_empty rate_of_kin_must_be_one rates_too_many \
              policy_out_of_range refund_exceeds_payment withdrawal_address_out_of_range \
-             withdrawal_below_minimum",
+             withdrawal_below_minimum webhook_url_out_of_range relationship_not_found",
         ),
         (
             429,

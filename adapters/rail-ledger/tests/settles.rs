@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::Currency;
+use quittance_core::event::PaymentForm;
 use quittance_core::ids::{
     AccountId, AttemptNumber, DepositKey, IdempotencyKey, IntentId, NodeId, Signature, TransactionId,
 };
@@ -61,6 +62,7 @@ fn create() -> Request {
         fees: Vec::new(),
         expires_at: None,
         metadata: Metadata::default(),
+        site: None,
     };
     let signed = Unproven::native(sign(INTENT, &terms.signing_bytes(intent)));
     Request::Create { intent, terms, signed }
@@ -72,7 +74,10 @@ fn pay(handle: &Handle) -> (Request, TransactionId) {
     let look = move |state: &State| quote(state, intent, payer, now.max(state.time()));
     let payload = handle.query_blocking(look).unwrap().unwrap().to_bytes();
     let (signature, transaction) = (sign(PAYER, &payload), transaction_id(&payload, 0));
-    (Request::Submit { intent, payer, payload, signature, expected: None }, transaction)
+    (
+        Request::Submit { intent, payer, payload, form: PaymentForm::Native, signature, expected: None },
+        transaction,
+    )
 }
 
 fn refund(words: &str, quarks: u64) -> (Request, TransactionId) {

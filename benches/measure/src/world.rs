@@ -5,6 +5,7 @@ use std::time::Duration;
 use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, Unproven};
 use quittance_core::currency::{Currency, Rate};
+use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Signature, Timestamp};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{NativeAmount, Quarks};
@@ -70,6 +71,7 @@ fn request(number: u64, expires_at: Option<Timestamp>) -> Request {
         fees: Vec::new(),
         expires_at,
         metadata: Metadata::default(),
+        site: None,
     };
     let signature = Signature(rendezvous.sign(&terms.signing_bytes(intent)).to_bytes());
     Request::Create { intent, terms, signed: Unproven::native(signature) }
@@ -97,7 +99,7 @@ pub fn submit(number: u64, valid_until: Timestamp) -> Request {
     };
     let payload = payment.to_bytes();
     let signature = Signature(payer_key.sign(&payload).to_bytes());
-    Request::Submit { intent, payer, payload, signature, expected: None }
+    Request::Submit { intent, payer, payload, form: PaymentForm::Native, signature, expected: None }
 }
 
 /// Enough for every payer, whatever is measured.

@@ -2,26 +2,31 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::currency::{Currency, Rate};
-use crate::event::{AttemptState, Authorization, CanceledBy, SignedForm};
+use crate::event::{AttemptState, Authorization, CanceledBy, PaymentForm, SignedForm};
 use crate::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Revision, Signature, TransactionId,
 };
 use crate::lifecycle::CommandKind;
+use crate::login::LoginTerms;
 use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
 use crate::refund::Refund;
+use crate::site::Domain;
 use crate::state::Key;
 use crate::terms::Terms;
 use crate::verify::Verified;
+use crate::webhook::DeliveryOutcome;
 use crate::withdrawal::Withdrawal;
 
 /// Something asked of the engine, signatures unchecked. [`Request::verify`] makes it a [`Command`].
 ///
-/// The first six come from strangers and carry signatures. The rest are for whoever operates the node: an adapter that
-/// lets strangers send them gives the node away.
+/// The first nine come from strangers and carry signatures. [`Self::RegisterWebhook`] comes from strangers without one: by the
+/// protocol whoever knows an intent may name who is told of it. The rest are for whoever operates the node: an adapter that lets
+/// strangers send them gives the node away.
 ///
 /// Where a request has an `expected` revision, it is refused as `revision_mismatch` unless the intent's last record has it,
 /// or the request repeats one that was carried out. `None` expects nothing. It is not signed: it says what the asker had
@@ -66,7 +71,9 @@ pub enum Request {
         payer: AccountId,
         /// A payment in its canonical encoding: [`Payment::to_bytes`].
         payload: Vec<u8>,
-        /// The payer's signature over `payload`.
+        /// What the payer signed: the payload, or words of another protocol that say the same.
+        form: PaymentForm,
+        /// The payer's signature over that.
         signature: Signature,
         /// The revision the asker saw.
         expected: Option<Revision>,
@@ -86,6 +93,59 @@ pub enum Request {
         withdrawal: Withdrawal,
         /// The owner's signature over [`Withdrawal::signing_bytes`].
         signature: Signature,
+    },
+    /// A site asks who somebody is. Repeating it gives the first answer again for as long as nobody has logged in.
+    RequestLogin {
+        /// The rendezvous key.
+        intent: IntentId,
+        /// What is asked for. The adapter vouches that the site's verifier signed it and is published there, and for
+        /// [`SignedForm::CodeMessage`] that it read it from the signed bytes.
+        login: LoginTerms,
+        /// The rendezvous key's signature.
+        signed: Unproven,
+    },
+    /// A payer logs in at the site that asked.
+    Login {
+        /// Which intent.
+        intent: IntentId,
+        /// The account that the payer is known to the site by.
+        user: AccountId,
+        /// That account's signature.
+        signed: Unproven,
+    },
+    /// An owner gets an account for one site.
+    EstablishRelationship {
+        /// Whose.
+        owner: AccountId,
+        /// With which site.
+        domain: Domain,
+        /// The account. The adapter vouches that its key agreed.
+        authority: AccountId,
+        /// The owner's signature.
+        signed: Unproven,
+    },
+    /// Somebody wants to be told when an intent is paid. Only while it is open; the first one stays.
+    RegisterWebhook {
+        /// Which intent.
+        intent: IntentId,
+        /// Where. The adapter vouches that it may be called.
+        url: String,
+    },
+    /// The deliverer says what came of an attempt at a webhook.
+    ReportDelivery {
+        /// The intent's.
+        intent: IntentId,
+        /// Which attempt; 1 for the first.
+        attempt: u8,
+        /// What came of it.
+        outcome: DeliveryOutcome,
+        /// How long it took; what is longer than an hour counts as one.
+        latency: Duration,
+    },
+    /// A webhook that was delivered, or given up, is to be delivered again; a pending one at once.
+    Redeliver {
+        /// The intent's.
+        intent: IntentId,
     },
     /// The log begins.
     Initialize {
@@ -220,6 +280,12 @@ pub enum Command {
     Submit(Verified<Submit>),
     Refund(Verified<SignedRefund>),
     Withdraw(Verified<SignedWithdrawal>),
+    RequestLogin(Verified<RequestLogin>),
+    Login(Verified<Login>),
+    EstablishRelationship(Verified<EstablishRelationship>),
+    RegisterWebhook { intent: IntentId, url: String },
+    ReportDelivery { intent: IntentId, attempt: u8, outcome: DeliveryOutcome, latency: Duration },
+    Redeliver { intent: IntentId },
     Initialize { node: NodeId, policy: Policy },
     SetPolicy { policy: Policy },
     PublishRates { source: String, rates: Vec<(Currency, Rate)> },
@@ -249,8 +315,14 @@ impl Request {
             | Self::Cancel { .. }
             | Self::Submit { .. }
             | Self::Refund { .. }
-            | Self::Withdraw { .. } => true,
-            Self::Initialize { .. }
+            | Self::Withdraw { .. }
+            | Self::RequestLogin { .. }
+            | Self::Login { .. }
+            | Self::EstablishRelationship { .. } => true,
+            Self::RegisterWebhook { .. }
+            | Self::ReportDelivery { .. }
+            | Self::Redeliver { .. }
+            | Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
             | Self::Deposit { .. }
@@ -267,9 +339,15 @@ impl Request {
             | Self::MarkScanned { intent, .. }
             | Self::Cancel { intent, .. }
             | Self::Submit { intent, .. }
+            | Self::RequestLogin { intent, .. }
+            | Self::Login { intent, .. }
+            | Self::RegisterWebhook { intent, .. }
+            | Self::ReportDelivery { intent, .. }
+            | Self::Redeliver { intent }
             | Self::ReportSettlement { intent, .. } => Some(*intent),
             Self::Refund { refund, .. } => Some(refund.intent),
             Self::Withdraw { .. }
+            | Self::EstablishRelationship { .. }
             | Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
@@ -290,6 +368,12 @@ impl Command {
             Self::Submit(_) => "submit",
             Self::Refund(_) => "refund",
             Self::Withdraw(_) => "withdraw",
+            Self::RequestLogin(_) => "request_login",
+            Self::Login(_) => "login",
+            Self::EstablishRelationship(_) => "establish_relationship",
+            Self::RegisterWebhook { .. } => "register_webhook",
+            Self::ReportDelivery { .. } => "report_delivery",
+            Self::Redeliver { .. } => "redeliver",
             Self::Initialize { .. } => "initialize",
             Self::SetPolicy { .. } => "set_policy",
             Self::PublishRates { .. } => "publish_rates",
@@ -309,7 +393,13 @@ impl Command {
             Self::Submit(_) => Some(CommandKind::Submit),
             Self::Refund(_) => Some(CommandKind::Refund),
             Self::ReportSettlement(_) => Some(CommandKind::ReportSettlement),
+            Self::RequestLogin(_) => Some(CommandKind::RequestLogin),
+            Self::Login(_) => Some(CommandKind::Login),
+            Self::RegisterWebhook { .. } => Some(CommandKind::RegisterWebhook),
+            Self::ReportDelivery { .. } => Some(CommandKind::ReportDelivery),
+            Self::Redeliver { .. } => Some(CommandKind::Redeliver),
             Self::Withdraw(_)
+            | Self::EstablishRelationship(_)
             | Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
@@ -329,11 +419,17 @@ impl Command {
             Self::Submit(submit) => Some(Key::Intent(submit.get().payment.intent)),
             Self::Refund(refund) => Some(Key::Intent(refund.get().refund.intent)),
             Self::ReportSettlement(report) => Some(Key::Intent(report.intent)),
+            Self::RequestLogin(request) => Some(Key::Intent(request.get().intent)),
+            Self::Login(login) => Some(Key::Intent(login.get().intent)),
+            Self::RegisterWebhook { intent, .. }
+            | Self::ReportDelivery { intent, .. }
+            | Self::Redeliver { intent } => Some(Key::Intent(*intent)),
             Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
             Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
             | Self::Withdraw(_)
+            | Self::EstablishRelationship(_)
             | Self::ReportWithdrawal { .. } => None,
         }
     }
@@ -379,7 +475,9 @@ pub struct Cancel {
 pub struct Submit {
     /// The payment.
     pub payment: Payment,
-    /// The payer's signature over its bytes.
+    /// What the payer's signature covers.
+    pub form: PaymentForm,
+    /// The payer's signature.
     pub signature: Signature,
     /// The revision the asker saw.
     pub expected: Option<Revision>,
@@ -403,4 +501,39 @@ pub struct SignedWithdrawal {
     pub withdrawal: Withdrawal,
     /// The owner's signature over its bytes.
     pub signature: Signature,
+}
+
+/// A verified wish to know who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestLogin {
+    /// The rendezvous key.
+    pub intent: IntentId,
+    /// What is asked for.
+    pub login: LoginTerms,
+    /// The rendezvous key's signature.
+    pub authorization: Authorization,
+}
+
+/// A verified login: the account's key signed for exactly this intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Which intent.
+    pub intent: IntentId,
+    /// The account that the payer is known to the site by.
+    pub user: AccountId,
+    /// That account's signature.
+    pub authorization: Authorization,
+}
+
+/// A verified wish for an account for one site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EstablishRelationship {
+    /// Whose.
+    pub owner: AccountId,
+    /// With which site.
+    pub domain: Domain,
+    /// The account.
+    pub authority: AccountId,
+    /// The owner's signature.
+    pub authorization: Authorization,
 }

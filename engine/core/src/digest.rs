@@ -4,13 +4,14 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::event::Authorization;
+use crate::event::{Authorization, PaymentForm};
 use crate::ids::{DepositKey, IntentId};
 use crate::money::{BasisPoints, NativeAmount, Quarks};
 use crate::payment::Payment;
 use crate::policy::{Limits, Policy};
-use crate::state::{Archive, Deposit, Intent, Phase, Progress, Settlement, State, Submission};
+use crate::state::{Archive, Asked, Deposit, Intent, Phase, Progress, Settlement, State, Submission};
 use crate::terms::Terms;
+use crate::webhook::{Delivery, DeliveryOutcome, Webhook};
 
 /// A hash of a whole [`State`]. Equal digests mean equal states.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +38,7 @@ impl State {
     /// goes in through the [`Archive`], whether it is in memory or put away, so that a digest takes as long as what is open.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v3"));
+        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v4"));
         hash.bytes(&self.node.map_or([0; 32], |node| node.0));
         hash.number(self.position.0);
         hash.number(self.time.0);
@@ -88,6 +89,13 @@ impl State {
                 hash.number(u64::from(*count));
             }
         }
+        hash.number(self.relationships.len() as u64);
+        for (authority, relationship) in self.relationships.iter() {
+            hash.bytes(&authority.0);
+            hash.bytes(&relationship.owner.0);
+            hash.text(relationship.domain.as_str());
+            hash.number(relationship.established.0);
+        }
         let open = || self.intents.iter().filter(|(_, intent)| !intent.has_ended());
         hash.number(open().count() as u64);
         for (id, intent) in open() {
@@ -128,7 +136,7 @@ impl Archive {
         if self.gathered.len() < LINK_BYTES {
             return;
         }
-        let mut hash = blake3::Hasher::new_derive_key("quittance 2026-11 archive v1");
+        let mut hash = blake3::Hasher::new_derive_key("quittance 2026-11 archive v2");
         // First, so that the chunks behind it are hashed side by side.
         hash.update(&self.gathered);
         hash.update(&self.hash);
@@ -203,7 +211,17 @@ impl<S: Sink> Hash<S> {
     }
 
     fn intent(&mut self, intent: &Intent) {
-        self.terms(&intent.terms);
+        match &intent.asked {
+            Asked::Payment(terms) => {
+                self.number(0);
+                self.terms(terms);
+            }
+            Asked::Login(login) => {
+                self.number(1);
+                self.text(login.domain.as_str());
+                self.bytes(&login.verifier.0);
+            }
+        }
         self.authorization(&intent.authorization);
         self.number(intent.created_at.0);
         self.number(intent.created.0);
@@ -218,6 +236,10 @@ impl<S: Sink> Hash<S> {
             self.long(&scheduled.refund.signing_bytes());
             self.number(scheduled.scheduled.0);
             self.progress(&scheduled.progress);
+        }
+        self.number(u64::from(intent.webhook.is_some()));
+        if let Some(webhook) = &intent.webhook {
+            self.webhook(webhook);
         }
         match &intent.phase {
             Phase::Created => self.number(0),
@@ -253,6 +275,13 @@ impl<S: Sink> Hash<S> {
                 self.number(8);
                 self.settlement(settlement);
             }
+            Phase::LoggedIn(login) => {
+                self.number(9);
+                self.bytes(&login.user.0);
+                self.authorization(&login.authorization);
+                self.number(login.position.0);
+                self.number(login.at.0);
+            }
         }
     }
 
@@ -272,6 +301,42 @@ impl<S: Sink> Hash<S> {
             self.text(key);
             self.text(value);
         }
+        self.number(u64::from(terms.site.is_some()));
+        if let Some(site) = &terms.site {
+            self.text(site.domain.as_str());
+            self.number(u64::from(site.verifier.is_some()));
+            self.bytes(&site.verifier.map_or([0; 32], |verifier| verifier.0));
+        }
+    }
+
+    fn webhook(&mut self, webhook: &Webhook) {
+        self.text(&webhook.url);
+        self.number(webhook.registered.0);
+        self.number(webhook.armed.map_or(0, |position| position.0));
+        match webhook.delivery {
+            Delivery::Waiting => self.number(0),
+            Delivery::Pending { due } => {
+                self.number(1);
+                self.number(due.0);
+            }
+            Delivery::Delivered => self.number(2),
+            Delivery::Failed => self.number(3),
+        }
+        self.number(webhook.attempts.len() as u64);
+        for attempt in &webhook.attempts {
+            self.number(attempt.at.0);
+            self.duration(attempt.latency);
+            match &attempt.outcome {
+                DeliveryOutcome::Answered { status } => {
+                    self.number(0);
+                    self.number(u64::from(*status));
+                }
+                DeliveryOutcome::Unreachable { reason } => {
+                    self.number(1);
+                    self.text(reason);
+                }
+            }
+        }
     }
 
     fn authorization(&mut self, authorization: &Authorization) {
@@ -283,6 +348,13 @@ impl<S: Sink> Hash<S> {
 
     fn submission(&mut self, submission: &Submission) {
         self.long(&Payment::to_bytes(&submission.payment));
+        match &submission.form {
+            PaymentForm::Native => self.number(0),
+            PaymentForm::CodeSubmitActions(signed) => {
+                self.number(1);
+                self.long(signed);
+            }
+        }
         self.bytes(&submission.signature.0);
         self.number(submission.rule as u64);
         self.number(submission.position.0);

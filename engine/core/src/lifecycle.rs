@@ -19,18 +19,28 @@ pub enum CommandKind {
     Submit,
     Refund,
     ReportSettlement,
+    RequestLogin,
+    Login,
+    RegisterWebhook,
+    ReportDelivery,
+    Redeliver,
     Tick,
 }
 
 impl CommandKind {
     /// Every kind of command, the one that nobody sends last.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Create,
         Self::MarkScanned,
         Self::Cancel,
         Self::Submit,
         Self::Refund,
         Self::ReportSettlement,
+        Self::RequestLogin,
+        Self::Login,
+        Self::RegisterWebhook,
+        Self::ReportDelivery,
+        Self::Redeliver,
         Self::Tick,
     ];
 
@@ -44,6 +54,11 @@ impl CommandKind {
             Self::Submit => "submit",
             Self::Refund => "refund",
             Self::ReportSettlement => "report_settlement",
+            Self::RequestLogin => "request_login",
+            Self::Login => "login",
+            Self::RegisterWebhook => "register_webhook",
+            Self::ReportDelivery => "report_delivery",
+            Self::Redeliver => "redeliver",
             Self::Tick => "tick",
         }
     }
@@ -81,18 +96,25 @@ pub fn edge(from: Option<Status>, command: CommandKind) -> Edge {
     let Some(from) = from else {
         return once(match command {
             CommandKind::Create => Decided(&[&[E::IntentCreated]]),
+            CommandKind::RequestLogin => Decided(&[&[E::LoginRequested]]),
             CommandKind::MarkScanned
             | CommandKind::Cancel
             | CommandKind::Submit
             | CommandKind::Refund
-            | CommandKind::ReportSettlement => Refused(RejectionCode::IntentNotFound, &[]),
+            | CommandKind::ReportSettlement
+            | CommandKind::Login
+            | CommandKind::RegisterWebhook
+            | CommandKind::ReportDelivery
+            | CommandKind::Redeliver => Refused(RejectionCode::IntentNotFound, &[]),
             CommandKind::Tick => Nothing,
         });
     };
     match (command, from) {
-        (CommandKind::Create, Created) => again(Refused(RejectionCode::TermsMismatch, &[])),
+        (CommandKind::Create | CommandKind::RequestLogin, Created) => {
+            again(Refused(RejectionCode::TermsMismatch, &[]))
+        }
         (
-            CommandKind::Create,
+            CommandKind::Create | CommandKind::RequestLogin,
             Submitted | Verified | Scheduled | Confirmed | Canceled | Expired | Rejected | Failed,
         ) => once(Refused(closed(from), &[])),
 
@@ -147,6 +169,29 @@ pub fn edge(from: Option<Status>, command: CommandKind) -> Edge {
         ])),
         (CommandKind::ReportSettlement, Failed) => again(Decided(&[&[E::SettlementContradicted]])),
 
+        (CommandKind::Login, Created) => once(Decided(&[&[E::LoggedIn]])),
+        (CommandKind::Login, Confirmed) => again(Decided(&[])),
+        (CommandKind::Login, Submitted | Verified | Scheduled | Canceled | Expired | Rejected | Failed) => {
+            once(Decided(&[]))
+        }
+
+        (CommandKind::RegisterWebhook, Created) => again(Decided(&[&[E::WebhookRegistered]])),
+        (
+            CommandKind::RegisterWebhook,
+            Submitted | Verified | Scheduled | Confirmed | Canceled | Expired | Rejected | Failed,
+        ) => again(Refused(closed(from), &[])),
+
+        (
+            CommandKind::ReportDelivery | CommandKind::Redeliver,
+            Created | Submitted | Verified | Canceled | Expired | Rejected,
+        ) => once(Refused(RejectionCode::WebhookNotArmed, &[])),
+        (CommandKind::ReportDelivery, Scheduled | Confirmed | Failed) => {
+            again(Decided(&[&[E::WebhookDelivered], &[E::WebhookAttemptFailed]]))
+        }
+        (CommandKind::Redeliver, Scheduled | Confirmed | Failed) => {
+            once(Decided(&[&[E::WebhookRedeliveryOrdered]]))
+        }
+
         (CommandKind::Tick, Created) => once(Decided(&[&[E::IntentExpired]])),
         (
             CommandKind::Tick,
@@ -163,7 +208,12 @@ pub fn step(from: Option<Status>, event: EventKind) -> Option<Status> {
     use Status::{Canceled, Confirmed, Created, Expired, Failed, Rejected, Scheduled, Submitted, Verified};
     // From these states, to that one; the second `None` means that the state stays.
     let (from_these, to): (&[Option<Status>], Option<Status>) = match event {
-        E::IntentCreated => (&[None], Some(Created)),
+        E::IntentCreated | E::LoginRequested => (&[None], Some(Created)),
+        E::LoggedIn => (&[Some(Created)], Some(Confirmed)),
+        E::WebhookRegistered => (&[Some(Created)], None),
+        E::WebhookDelivered | E::WebhookAttemptFailed | E::WebhookRedeliveryOrdered => {
+            (&[Some(Scheduled), Some(Confirmed), Some(Failed)], None)
+        }
         E::CodeScanned => (&[Some(Created)], None),
         E::IntentCanceled => (&[Some(Created)], Some(Canceled)),
         E::IntentExpired => (&[Some(Created)], Some(Expired)),
@@ -200,7 +250,8 @@ pub fn step(from: Option<Status>, event: EventKind) -> Option<Status> {
         | E::FundsDeposited
         | E::WithdrawalScheduled
         | E::WithdrawalConfirmed
-        | E::WithdrawalFailed => (&[], None),
+        | E::WithdrawalFailed
+        | E::RelationshipEstablished => (&[], None),
     };
     from_these.contains(&from).then_some(to.or(from)).flatten()
 }
@@ -233,14 +284,22 @@ pub fn steps() -> BTreeMap<(Option<Status>, Status), Vec<EventKind>> {
     steps
 }
 
-/// The steps as a Mermaid state diagram. Left out is what is only noted and can come in nearly every state: payments that come
-/// too late, and rails that contradict themselves.
+/// The steps as a Mermaid state diagram. Left out is what is only noted and can come in many states: payments that come too
+/// late, rails that contradict themselves, and webhooks.
 #[must_use]
 pub fn mermaid() -> String {
     let mut lines = alloc::vec![String::from("stateDiagram-v2")];
     for ((from, to), events) in steps() {
         let noted = |event: &&EventKind| {
-            matches!(event, EventKind::LateSubmissionRefused | EventKind::SettlementContradicted)
+            matches!(
+                event,
+                EventKind::LateSubmissionRefused
+                    | EventKind::SettlementContradicted
+                    | EventKind::WebhookRegistered
+                    | EventKind::WebhookDelivered
+                    | EventKind::WebhookAttemptFailed
+                    | EventKind::WebhookRedeliveryOrdered
+            )
         };
         let labels: Vec<_> = events.iter().filter(|event| !noted(event)).map(|event| event.label()).collect();
         if !labels.is_empty() {

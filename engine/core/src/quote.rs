@@ -28,8 +28,12 @@ pub fn quote(
         .ok_or_else(|| Rejection::new(RejectionCode::IntentNotFound, "intent", "a known intent", intent))?;
     open(known, now)?;
     let policy = state.policy();
-    let prices = Prices::from_table(state.rates().latest(), &known.terms, policy, None)?;
-    let transfers = split(&known.terms, &prices, policy.fee_account)?;
+    let terms = known.terms().ok_or_else(|| {
+        let expected = "an intent that asks for a payment";
+        Rejection::new(RejectionCode::PaymentNotRequested, "intent", expected, intent)
+    })?;
+    let prices = Prices::from_table(state.rates().latest(), terms, policy, None)?;
+    let transfers = split(terms, &prices, policy.fee_account)?;
     if transfers.iter().any(|transfer| transfer.destination == payer) {
         return Err(pays_itself(payer));
     }
@@ -37,7 +41,7 @@ pub fn quote(
         return Err(exceeds_limit(policy.max_payment, prices.total));
     }
     let valid_until = now.saturating_add(policy.quote_lifetime).min(known.expires_at);
-    let Terms { currency, amount, .. } = known.terms;
+    let Terms { currency, amount, .. } = *terms;
     Ok(Payment { node, intent, payer, currency, amount, rate: prices.rate, valid_until, transfers })
 }
 

@@ -177,6 +177,8 @@ codes! {
     /// The intent would stay open longer than the node allows.
     ExpiryTooFar = 55, "expiry_too_far", Transient;
 
+    /// The intent asks who somebody is, and for no money.
+    PaymentNotRequested = 69, "payment_not_requested", Final;
     /// The payment was signed for another sequencer.
     NodeMismatch = 70, "node_mismatch", Final;
     /// The payment differs from the intent's terms.
@@ -266,6 +268,26 @@ codes! {
     WithdrawalDailyAmountExceeded = 145, "withdrawal_daily_amount_exceeded", Transient;
     /// The account takes quarks out more often than the node lets one account in five minutes.
     WithdrawalsTooFrequent = 146, "withdrawals_too_frequent", Transient;
+
+    /// The intent has another webhook already.
+    WebhookMismatch = 150, "webhook_mismatch", Final;
+    /// The webhook's URL is empty, too long, or has characters that none has.
+    WebhookUrlOutOfRange = 151, "webhook_url_out_of_range", Final;
+    /// The intent has no webhook, or nothing to tell it yet.
+    WebhookNotArmed = 152, "webhook_not_armed", Transient;
+    /// The attempt is not the one that is to be made.
+    WebhookAttemptOutOfOrder = 153, "webhook_attempt_out_of_order", Final;
+
+    /// The intent asks nobody to log in.
+    LoginNotRequested = 160, "login_not_requested", Final;
+    /// The intent asks for money; whoever pays it is logged in.
+    LoginByPayment = 161, "login_by_payment", Final;
+    /// The account is none that its owner is known to this site by.
+    RelationshipNotFound = 162, "relationship_not_found", Transient;
+    /// Another account has logged in.
+    LoginMismatch = 163, "login_mismatch", Final;
+    /// The owner has another account for this site, or the account belongs to another owner or site.
+    RelationshipMismatch = 164, "relationship_mismatch", Final;
 }
 
 #[cfg(test)]

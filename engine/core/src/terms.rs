@@ -1,5 +1,6 @@
 //! What a merchant asks for, and the bytes a merchant signs when no outer protocol supplies its own.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -8,6 +9,7 @@ use crate::ids::{AccountId, IntentId, Timestamp};
 use crate::metadata::Metadata;
 use crate::money::{BasisPoints, NativeAmount};
 use crate::rejection::{Rejection, RejectionCode};
+use crate::site::Site;
 
 /// The most fees that one intent can carry beside the service fee.
 pub const MAX_FEES: usize = 5;
@@ -31,6 +33,8 @@ pub struct Terms {
     pub expires_at: Option<Timestamp>,
     /// The merchant's own words.
     pub metadata: Metadata,
+    /// The domain it asks under, if it names one. The adapter vouches that a verifier is published there.
+    pub site: Option<Box<Site>>,
 }
 
 /// A share of the total for someone other than the destination.
@@ -104,6 +108,18 @@ impl Terms {
             let text = |at: Option<Timestamp>| at.map_or("none".to_string(), |at| at.0.to_string());
             return differs("expires_at", &text(self.expires_at), &text(repeated.expires_at));
         }
+        let domain =
+            |terms: &Self| terms.site.as_ref().map_or("none".to_string(), |site| site.domain.to_string());
+        if domain(self) != domain(repeated) {
+            return differs("site.domain", &domain(self), &domain(repeated));
+        }
+        let verifier = |terms: &Self| {
+            let verifier = terms.site.as_ref().and_then(|site| site.verifier);
+            verifier.map_or("none".to_string(), |verifier| verifier.to_string())
+        };
+        if verifier(self) != verifier(repeated) {
+            return differs("site.verifier", &verifier(self), &verifier(repeated));
+        }
         let keys = self.metadata.iter().chain(repeated.metadata.iter()).map(|(key, _)| key);
         let (first, original, got) = keys
             .map(|key| (key, self.metadata.get(key), repeated.metadata.get(key)))
@@ -121,12 +137,18 @@ impl Terms {
     /// Layout: `quittance.terms`, the version, intent id, destination, currency, amount (u64), expiry (u64, 0 for none),
     /// number of fees (u8), then per fee its destination and basis points (u16). Version 0x01 ends there and is for terms
     /// without metadata; version 0x02 is for terms with, and goes on with the number of entries (u8), then per entry the
-    /// length (u16) and bytes of its key and of its value. Integers are little endian.
+    /// length (u16) and bytes of its key and of its value. Version 0x03 is for terms that name a site: as 0x02, with as many
+    /// entries as there are, then the verifier (32 bytes, zeros for none) and the domain, which ends where the bytes end.
+    /// Integers are little endian.
     #[must_use]
     pub fn signing_bytes(&self, intent: IntentId) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(128 + self.fees.len() * 34);
         bytes.extend_from_slice(b"quittance.terms");
-        bytes.push(if self.metadata.is_empty() { 1 } else { 2 });
+        bytes.push(match (&self.site, self.metadata.is_empty()) {
+            (None, true) => 1,
+            (None, false) => 2,
+            (Some(_), _) => 3,
+        });
         bytes.extend_from_slice(&intent.0);
         bytes.extend_from_slice(&self.destination.0);
         bytes.extend_from_slice(&self.currency.code());
@@ -138,13 +160,17 @@ impl Terms {
             bytes.extend_from_slice(&fee.destination.0);
             bytes.extend_from_slice(&fee.basis_points.get().to_le_bytes());
         }
-        if !self.metadata.is_empty() {
+        if !self.metadata.is_empty() || self.site.is_some() {
             // The bounds of metadata keep every one of these counts in range.
             bytes.push(u8::try_from(self.metadata.iter().len()).unwrap_or(u8::MAX));
             for text in self.metadata.iter().flat_map(|(key, value)| [key, value]) {
                 bytes.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
                 bytes.extend_from_slice(text.as_bytes());
             }
+        }
+        if let Some(site) = &self.site {
+            bytes.extend_from_slice(&site.verifier.map_or([0; 32], |verifier| verifier.0));
+            bytes.extend_from_slice(site.domain.as_str().as_bytes());
         }
         bytes
     }

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
 
 use crate::command::{
-    Cancel, Command, Create, MarkScanned, Report, Request, SignedRefund, SignedWithdrawal, Submit, Unproven,
+    Cancel, Command, Create, EstablishRelationship, Login, MarkScanned, Report, Request, RequestLogin,
+    SignedRefund, SignedWithdrawal, Submit, Unproven,
 };
-use crate::event::{Authorization, CanceledBy, Event, Record, SignatureRule, SignedForm};
-use crate::ids::{AccountId, IntentId, Revision, Signature};
+use crate::event::{Authorization, CanceledBy, Event, PaymentForm, Record, SignatureRule, SignedForm};
+use crate::ids::{AccountId, IntentId, Signature};
 use crate::payment::Payment;
 use crate::rejection::{Rejection, RejectionCode};
+use crate::site::Domain;
 
 /// The longest bytes a signature may cover. The protocol's largest request is under 600 bytes.
 pub const MAX_SIGNED_BYTES: usize = 4096;
@@ -40,19 +42,20 @@ impl Request {
     pub fn verify(self) -> Result<Command, Rejection> {
         Ok(match self {
             Self::Create { intent, terms, signed } => {
-                let authorization = prove(intent, signed, || terms.signing_bytes(intent))?;
+                let authorization = prove(RENDEZVOUS, intent.0, signed, || terms.signing_bytes(intent))?;
                 Command::Create(Verified(Create { intent, terms, authorization }))
             }
             Self::MarkScanned { intent, signed, expected } => {
-                let authorization = prove(intent, signed, || scan_signing_bytes(intent))?;
+                let authorization = prove(RENDEZVOUS, intent.0, signed, || scan_signing_bytes(intent))?;
                 Command::MarkScanned(Verified(MarkScanned { intent, authorization, expected }))
             }
             Self::Cancel { intent, by, signed, expected } => {
-                let authorization = prove(intent, signed, || cancel_signing_bytes(intent, by))?;
+                let authorization = prove(RENDEZVOUS, intent.0, signed, || cancel_signing_bytes(intent, by))?;
                 Command::Cancel(Verified(Cancel { intent, by, authorization, expected }))
             }
-            Self::Submit { intent, payer, payload, signature, expected } => {
-                Command::Submit(Verified(verify_submission(intent, payer, &payload, signature, expected)?))
+            Self::Submit { intent, payer, payload, form, signature, expected } => {
+                let (payment, form) = verify_submission(intent, payer, &payload, form, &signature)?;
+                Command::Submit(Verified(Submit { payment, form, signature, expected }))
             }
             Self::Refund { refund, signature, expected } => {
                 if !is_signed_by(&refund.merchant.0, &refund.signing_bytes(), &signature) {
@@ -70,6 +73,26 @@ impl Request {
                 }
                 Command::Withdraw(Verified(SignedWithdrawal { withdrawal, signature }))
             }
+            Self::RequestLogin { intent, login, signed } => {
+                let authorization = prove(RENDEZVOUS, intent.0, signed, || login.signing_bytes(intent))?;
+                Command::RequestLogin(Verified(RequestLogin { intent, login, authorization }))
+            }
+            Self::Login { intent, user, signed } => {
+                let authorization =
+                    prove("the user's key", user.0, signed, || login_signing_bytes(intent, user))?;
+                Command::Login(Verified(Login { intent, user, authorization }))
+            }
+            Self::EstablishRelationship { owner, domain, authority, signed } => {
+                let native = || relationship_signing_bytes(owner, &domain, authority);
+                let authorization = prove("the owner's key", owner.0, signed, native)?;
+                let relationship = EstablishRelationship { owner, domain, authority, authorization };
+                Command::EstablishRelationship(Verified(relationship))
+            }
+            Self::RegisterWebhook { intent, url } => Command::RegisterWebhook { intent, url },
+            Self::ReportDelivery { intent, attempt, outcome, latency } => {
+                Command::ReportDelivery { intent, attempt, outcome, latency }
+            }
+            Self::Redeliver { intent } => Command::Redeliver { intent },
             Self::Initialize { node, policy } => Command::Initialize { node, policy },
             Self::SetPolicy { policy } => Command::SetPolicy { policy },
             Self::PublishRates { source, rates } => Command::PublishRates { source, rates },
@@ -120,15 +143,15 @@ pub fn recheck(record: &Record) -> Option<bool> {
 #[must_use]
 pub fn signed(record: &Record) -> Option<Signed> {
     let intent = record.subject.map(|subject| subject.intent);
-    let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
+    let authorized_by = |key: [u8; 32], authorization: &Authorization, native: Option<Vec<u8>>| {
         let Authorization { form, signed, signature, .. } = authorization;
-        let own = *form == SignedForm::CodeMessage || intent.is_some_and(|intent| *signed == native(intent));
-        Signed {
-            key: intent.map_or([0; 32], |intent| intent.0),
-            message: signed.clone(),
-            signature: *signature,
-            agrees: own && intent.is_some(),
-        }
+        let agrees = *form != SignedForm::Native || native.is_some_and(|native| *signed == native);
+        Signed { key, message: signed.clone(), signature: *signature, agrees }
+    };
+    let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
+        let key = intent.map_or([0; 32], |intent| intent.0);
+        let signed = authorized_by(key, authorization, intent.map(native));
+        Signed { agrees: signed.agrees && intent.is_some(), ..signed }
     };
     let by = |account: AccountId, message: Vec<u8>, signature: &Signature| Signed {
         key: account.0,
@@ -144,9 +167,20 @@ pub fn signed(record: &Record) -> Option<Signed> {
         Event::IntentCanceled { by, authorization } => {
             Some(authorized(authorization, &|intent| cancel_signing_bytes(intent, *by)))
         }
-        Event::IntentSubmitted { payment, signature, .. }
-        | Event::LateSubmissionRefused { payment, signature, .. } => {
-            Some(by(payment.payer, payment.to_bytes(), signature))
+        Event::IntentSubmitted { payment, form, signature, .. }
+        | Event::LateSubmissionRefused { payment, form, signature, .. } => {
+            Some(by(payment.payer, form.signed(&payment.to_bytes()).to_vec(), signature))
+        }
+        Event::LoginRequested { login, authorization, .. } => {
+            Some(authorized(authorization, &|intent| login.signing_bytes(intent)))
+        }
+        Event::LoggedIn { user, authorization } => {
+            let native = intent.map(|intent| login_signing_bytes(intent, *user));
+            Some(authorized_by(user.0, authorization, native))
+        }
+        Event::RelationshipEstablished { owner, domain, authority, authorization } => {
+            let native = relationship_signing_bytes(*owner, domain, *authority);
+            Some(authorized_by(owner.0, authorization, Some(native)))
         }
         Event::RefundScheduled { refund, signature, .. } => {
             Some(by(refund.merchant, refund.signing_bytes(), signature))
@@ -174,7 +208,11 @@ pub fn signed(record: &Record) -> Option<Signed> {
         | Event::IntentConfirmed
         | Event::IntentFailed { .. }
         | Event::RefundConfirmed { .. }
-        | Event::RefundFailed { .. } => None,
+        | Event::RefundFailed { .. }
+        | Event::WebhookRegistered { .. }
+        | Event::WebhookDelivered { .. }
+        | Event::WebhookAttemptFailed { .. }
+        | Event::WebhookRedeliveryOrdered => None,
     }
 }
 
@@ -190,34 +228,50 @@ pub fn cancel_signing_bytes(intent: IntentId, by: CanceledBy) -> Vec<u8> {
     [b"quittance.cancel\x01".as_slice(), &intent.0, &[by as u8]].concat()
 }
 
+/// What the account a site knows somebody by signs to log in, outside the official protocol.
+#[must_use]
+pub fn login_signing_bytes(intent: IntentId, user: AccountId) -> Vec<u8> {
+    [b"quittance.logged_in\x01".as_slice(), &intent.0, &user.0].concat()
+}
+
+/// What an owner signs to have an account for one site, outside the official protocol.
+#[must_use]
+pub fn relationship_signing_bytes(owner: AccountId, domain: &Domain, authority: AccountId) -> Vec<u8> {
+    let parts = [b"quittance.relationship\x01".as_slice(), &owner.0, &authority.0];
+    [parts.concat().as_slice(), domain.as_str().as_bytes()].concat()
+}
+
+const RENDEZVOUS: &str = "the rendezvous key";
+
 fn prove(
-    intent: IntentId,
+    whose: &str,
+    key: [u8; 32],
     unproven: Unproven,
     native: impl FnOnce() -> Vec<u8>,
 ) -> Result<Authorization, Rejection> {
     let Unproven { form, candidates, signature } = unproven;
     let candidates = match form {
         SignedForm::Native => alloc::vec![native()],
-        SignedForm::CodeMessage => candidates,
+        SignedForm::CodeMessage | SignedForm::CodeLogin | SignedForm::CodeSubmitActions => candidates,
     };
     for signed in candidates.into_iter().take(MAX_CANDIDATES) {
         if signed.len() > MAX_SIGNED_BYTES {
             return Err(too_long("message", signed.len()));
         }
-        if is_signed_by(&intent.0, &signed, &signature) {
+        if is_signed_by(&key, &signed, &signature) {
             return Ok(Authorization { form, rule: SignatureRule::Ed25519VerifyStrict, signed, signature });
         }
     }
-    Err(invalid("a signature by the rendezvous key", signature))
+    Err(invalid(&alloc::format!("a signature by {whose}"), signature))
 }
 
 fn verify_submission(
     intent: IntentId,
     payer: AccountId,
     payload: &[u8],
-    signature: Signature,
-    expected: Option<Revision>,
-) -> Result<Submit, Rejection> {
+    form: PaymentForm,
+    signature: &Signature,
+) -> Result<(Payment, PaymentForm), Rejection> {
     let payment = Payment::from_bytes(payload).map_err(|malformed| {
         let field = alloc::format!("payload.{}", malformed.field);
         let got = alloc::format!("a payload of {} bytes", payload.len());
@@ -231,10 +285,14 @@ fn verify_submission(
         let code = RejectionCode::PayloadPayerMismatch;
         return Err(Rejection::new(code, "payload.payer", alloc::format!("{payer}"), payment.payer));
     }
-    if !is_signed_by(&payer.0, payload, &signature) {
-        return Err(invalid("a signature by the payer's key over the payload", signature));
+    let signed = form.signed(payload);
+    if signed.len() > MAX_SIGNED_BYTES {
+        return Err(too_long("message", signed.len()));
     }
-    Ok(Submit { payment, signature, expected })
+    if !is_signed_by(&payer.0, signed, signature) {
+        return Err(invalid("a signature by the payer's key over the payload", *signature));
+    }
+    Ok((payment, form))
 }
 
 fn too_long(field: &str, got: usize) -> Rejection {

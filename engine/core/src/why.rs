@@ -90,6 +90,11 @@ fn cause(event: &Event) -> CommandKind {
         | Event::IntentVerified { .. }
         | Event::IntentScheduled { .. }
         | Event::LateSubmissionRefused { .. } => CommandKind::Submit,
+        Event::LoginRequested { .. } => CommandKind::RequestLogin,
+        Event::LoggedIn { .. } => CommandKind::Login,
+        Event::WebhookRegistered { .. } => CommandKind::RegisterWebhook,
+        Event::WebhookDelivered { .. } | Event::WebhookAttemptFailed { .. } => CommandKind::ReportDelivery,
+        Event::WebhookRedeliveryOrdered => CommandKind::Redeliver,
         Event::RefundScheduled { .. } => CommandKind::Refund,
         Event::AttemptSent { .. }
         | Event::AttemptIndeterminate { .. }
@@ -108,6 +113,7 @@ fn cause(event: &Event) -> CommandKind {
         | Event::FundsDeposited { .. }
         | Event::WithdrawalScheduled { .. }
         | Event::WithdrawalConfirmed { .. }
-        | Event::WithdrawalFailed { .. } => CommandKind::Tick,
+        | Event::WithdrawalFailed { .. }
+        | Event::RelationshipEstablished { .. } => CommandKind::Tick,
     }
 }

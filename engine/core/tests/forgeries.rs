@@ -1,5 +1,7 @@
 //! A log that was tampered with, or written by a broken program: what a replay must not take in.
 
+use std::time::Duration;
+
 use quittance_core::event::{AttemptState, Event, EventKind, Record, SignatureRule, Subject, Transaction};
 use quittance_core::evolve::IllegalTransition;
 use quittance_core::ids::{
@@ -13,11 +15,12 @@ use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Intent, State, Status};
 use quittance_core::terms::Terms;
+use quittance_core::webhook::DeliveryOutcome;
 use quittance_core::withdrawal::Withdrawal;
 
 use crate::lifecycle::{
-    DEADLINE, RENDEZVOUS, TOTAL, canceled, code_scanned, created, failed, given, paid, refunded, settled,
-    submitted, transaction,
+    DEADLINE, RENDEZVOUS, TOTAL, canceled, code_scanned, created, failed, given, logged_in, login_requested,
+    paid, refunded, settled, submitted, transaction, webhook_registered,
 };
 use crate::support::{FEES, World, intent, sign, withdrawal_of};
 
@@ -82,12 +85,26 @@ fn events() -> Vec<Event> {
             reason,
             released: Quarks::new(1_000),
         },
+        login_requested(),
+        // The intents here ask for a payment and have no webhook: none of these can follow.
+        logged_in(),
+        webhook_registered(),
+        Event::WebhookDelivered { attempt: 1, latency: Duration::ZERO },
+        Event::WebhookAttemptFailed {
+            attempt: 1,
+            outcome: DeliveryOutcome::Answered { status: 500 },
+            latency: Duration::ZERO,
+            next: None,
+        },
+        Event::WebhookRedeliveryOrdered,
     ]
 }
 
 fn late() -> Event {
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
-    Event::LateSubmissionRefused { payment, signature, rule, rejection: refusal() }
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
+    Event::LateSubmissionRefused { payment, form, signature, rule, rejection: refusal() }
 }
 
 fn refund_transaction() -> TransactionId {
@@ -97,7 +114,9 @@ fn refund_transaction() -> TransactionId {
 
 /// Where each event leads from where; every other pair is illegal. The end of a scheduled payment, confirmed or failed, needs
 /// what the rail said before it, so it is not among them: see the test below.
-const STEPS: [(Option<Status>, &str, Status); 24] = [
+const STEPS: [(Option<Status>, &str, Status); 26] = [
+    (None, "payment_intent.login_requested", Status::Created),
+    (Some(Status::Created), "webhook.registered", Status::Created),
     (None, "payment_intent.created", Status::Created),
     (Some(Status::Created), "payment_intent.code_scanned", Status::Created),
     (Some(Status::Created), "payment_intent.canceled", Status::Canceled),
@@ -137,6 +156,7 @@ fn a_log_can_only_take_the_steps_of_the_lifecycle() {
                 | EventKind::WithdrawalScheduled
                 | EventKind::WithdrawalConfirmed
                 | EventKind::WithdrawalFailed
+                | EventKind::RelationshipEstablished
         )
     });
     assert_eq!(events.len(), about_intents.count(), "every event about an intent");
@@ -193,7 +213,9 @@ fn a_record_out_of_place_is_refused() {
 #[test]
 fn a_record_whose_figures_are_wrong_is_refused_so_that_no_quark_is_made_by_editing_a_log() {
     let [_, _, scheduled] = paid().try_into().expect("three events");
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
     let transactions = |transactions| Event::IntentScheduled { transactions };
     let (whole, id, attempt) = (transaction(), transaction().id, AttemptNumber::FIRST);
     let other = TransactionId([7; 32]);
@@ -201,7 +223,7 @@ fn a_record_whose_figures_are_wrong_is_refused_so_that_no_quark_is_made_by_editi
     elsewhere.intent = IntentId([7; 32]);
     let mut foreign = payment.clone();
     foreign.node = NodeId([7; 32]);
-    let submission = |payment| Event::IntentSubmitted { payment, signature, rule };
+    let submission = |payment| Event::IntentSubmitted { payment, form: form.clone(), signature, rule };
     for (from, event, what) in [
         (Status::Created, submission(elsewhere), "a payment for another intent"),
         (Status::Submitted, Event::IntentVerified { reserved: Quarks::ZERO }, "nothing set aside"),
@@ -401,7 +423,9 @@ fn follow(mut world: World, event: Event) -> World {
 
 #[test]
 fn a_payment_that_is_not_what_the_terms_ask_for_is_not_verified_whoever_signed_it() {
-    let Event::IntentSubmitted { payment, signature, rule } = submitted() else { panic!("a submission") };
+    let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
+        panic!("a submission")
+    };
     let other = AccountId([7; 32]);
     type Change = fn(&mut Payment);
     let changes: [(Change, &str); 9] = [
@@ -417,7 +441,10 @@ fn a_payment_that_is_not_what_the_terms_ask_for_is_not_verified_whoever_signed_i
     ];
     let verified = |payment: Payment| {
         let reserved = payment.total().expect("it fits");
-        let world = follow(given(Some(Status::Created)), Event::IntentSubmitted { payment, signature, rule });
+        let world = follow(
+            given(Some(Status::Created)),
+            Event::IntentSubmitted { payment, form: form.clone(), signature, rule },
+        );
         apply(&world, &next(&world, Event::IntentVerified { reserved })).is_ok()
     };
     for (change, what) in changes {

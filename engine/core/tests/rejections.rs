@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
+use quittance_core::event::PaymentForm;
 use quittance_core::event::{CanceledBy, Event, Record, SignedForm, Transaction};
 use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp, TransactionId};
 use quittance_core::machine::Core;
@@ -98,7 +99,7 @@ fn cases() -> Vec<RejectionCode> {
     let send = |change: &dyn Fn(&mut IntentId, &mut AccountId, &mut Vec<u8>)| {
         let (mut intent, mut payer, mut payload) = (id, whose, payload.clone());
         change(&mut intent, &mut payer, &mut payload);
-        Request::Submit { intent, payer, payload, signature, expected: None }
+        Request::Submit { intent, payer, payload, form: PaymentForm::Native, signature, expected: None }
     };
     case(
         Code::SignatureInvalid,
@@ -249,7 +250,13 @@ fn cases() -> Vec<RejectionCode> {
 
 #[test]
 fn every_refusal_the_rules_name_is_one_that_somebody_can_meet() {
-    let all = [cases(), crate::settlement::cases(), crate::money_back::cases(), crate::limits::cases()];
+    let all = [
+        cases(),
+        crate::settlement::cases(),
+        crate::money_back::cases(),
+        crate::limits::cases(),
+        crate::sites::cases(),
+    ];
     let made: BTreeSet<_> = all.into_iter().flatten().collect();
     for code in RejectionCode::ALL {
         let elsewhere = MADE_ELSEWHERE.iter().any(|(known, _)| known == code);
@@ -275,7 +282,14 @@ fn of_two_broken_rules_the_lower_number_is_told_so_that_two_nodes_tell_the_same(
     let zero_again = deposit("first", payer(PAYER), 0);
     assert_eq!(world.refusal_code(zero_again), RejectionCode::QuarksMustNotBeZero);
     let (payload, signature) = (vec![1], sign(1, b""));
-    let garbage = Request::Submit { intent: intent(1), payer: payer(1), payload, signature, expected: None };
+    let garbage = Request::Submit {
+        intent: intent(1),
+        payer: payer(1),
+        payload,
+        form: PaymentForm::Native,
+        signature,
+        expected: None,
+    };
     assert_eq!(world.refusal_code(garbage), RejectionCode::PayloadMalformed);
     assert!(
         RejectionCode::PayloadMalformed < RejectionCode::SignatureInvalid,

@@ -1,7 +1,7 @@
 use prost::Message as _;
 use quittance_core::event::{Authorization, CanceledBy, Event, Record, SignedForm};
 use quittance_core::ids::{IntentId, Position, Timestamp};
-use quittance_core::state::Intent;
+use quittance_core::state::{Asked, Intent};
 use quittance_core::terms::Terms;
 
 use crate::currency_index::Currency;
@@ -30,6 +30,7 @@ impl Letter {
         let at = record.position;
         let letter = match &record.event {
             Event::IntentCreated { terms, authorization, .. } => request(intent, at, terms, authorization)?,
+            Event::LoginRequested { authorization, .. } => signed(intent, at, authorization, || None)?,
             Event::CodeScanned { authorization } => signed(intent, at, authorization, || {
                 let timestamp = Some(timestamp(record.recorded_at));
                 Some(Kind::CodeScanned(messaging::CodeScanned { timestamp }))
@@ -40,8 +41,12 @@ impl Letter {
                     Some(Kind::ClientRejectedPayment(messaging::ClientRejectedPayment { intent_id }))
                 })?
             }
+            Event::WebhookDelivered { .. } => {
+                let timestamp = Some(timestamp(record.recorded_at));
+                unsigned(intent, at, Kind::WebhookCalled(messaging::WebhookCalled { timestamp }))
+            }
             // The first record that says the payment was accepted; `submitted` may yet be refused by the rules.
-            Event::IntentScheduled { .. } => {
+            Event::IntentScheduled { .. } | Event::LoggedIn { .. } => {
                 let intent_id = Some(PublicKey(intent.0).into());
                 let submitted = messaging::IntentSubmitted { intent_id, metadata: None };
                 unsigned(intent, at, Kind::IntentSubmitted(submitted))
@@ -70,14 +75,21 @@ impl Letter {
             | Event::RefundFailed { .. }
             | Event::WithdrawalScheduled { .. }
             | Event::WithdrawalConfirmed { .. }
-            | Event::WithdrawalFailed { .. } => return None,
+            | Event::WithdrawalFailed { .. }
+            | Event::WebhookRegistered { .. }
+            | Event::WebhookAttemptFailed { .. }
+            | Event::WebhookRedeliveryOrdered
+            | Event::RelationshipEstablished { .. } => return None,
         };
         Some((intent, letter))
     }
 
     /// The same as [`of`](Self::of) the intent's first record, without reading it.
     pub(super) fn first(id: IntentId, intent: &Intent) -> Option<Self> {
-        request(id, intent.created, &intent.terms, &intent.authorization)
+        match &intent.asked {
+            Asked::Payment(terms) => request(id, intent.created, terms, &intent.authorization),
+            Asked::Login(_) => signed(id, intent.created, &intent.authorization, || None),
+        }
     }
 }
 
@@ -124,6 +136,8 @@ fn signed(
 ) -> Option<Letter> {
     match authorization.form {
         SignedForm::Native => kind().map(|kind| unsigned(intent, position, kind)),
+        // The last two are no messages, and no record that is told has them.
+        SignedForm::CodeLogin | SignedForm::CodeSubmitActions => None,
         SignedForm::CodeMessage => {
             let id = message_id(intent, position);
             let mut bytes = delimited(1, &delimited(1, &id));
@@ -195,6 +209,7 @@ mod tests {
                 fees: Vec::new(),
                 expires_at: None,
                 metadata: Metadata::default(),
+                site: None,
             },
             authorization: authorization.clone(),
             expires_at: Timestamp(1),

@@ -37,7 +37,7 @@ pub(super) async fn terms(
         let parties = asked.clone();
         let look = move |state: &State| {
             if let Some(original) = state.intent(&intent) {
-                return Found::Original(original.terms.clone(), original.submission().is_some());
+                return Found::Original(original.terms().cloned(), original.is_submitted());
             }
             let is_known =
                 |id: &AccountId| known.as_ref().is_none_or(|k| k.contains(id) || state.ledger().contains(id));
@@ -52,7 +52,10 @@ pub(super) async fn terms(
         {
             Found::Original(..) if fault.is_none() => {}
             Found::Original(_, true) => return Err(refusal::submitted()),
-            Found::Original(original, false) => asked.compare(&original, fault.as_ref())?,
+            Found::Original(Some(original), false) => asked.compare(&original, fault.as_ref())?,
+            Found::Original(None, false) => {
+                return Err(Status::invalid_argument("original request doesn't require payment"));
+            }
             Found::Nothing { destination, stranger } => {
                 if !destination {
                     return Err(not_an_account(asked.destination));
@@ -68,8 +71,8 @@ pub(super) async fn terms(
 }
 
 enum Found {
-    /// The terms of the request that came first, and whether it is paid.
-    Original(Terms, bool),
+    /// The terms of the request that came first, if it asks for a payment, and whether it is paid.
+    Original(Option<Terms>, bool),
     Nothing {
         destination: bool,
         stranger: Option<AccountId>,
@@ -224,6 +227,7 @@ impl Asked {
             fees: self.fees,
             expires_at: None,
             metadata: Metadata::default(),
+            site: None,
         })
     }
 }

@@ -13,10 +13,12 @@ use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::request::{NonceOptions, PaymentOptions, SignedRequest};
 use quittance_code_api::server::{self, Destinations, Options};
 use quittance_core::command::Request;
+use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Signature};
 use quittance_core::money::Quarks;
 use quittance_core::policy::Policy;
 use quittance_core::quote;
+use quittance_outbound::{HostTable, Outbound};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::table::{MemoryTable, Table};
 use quittance_runtime::{Engine, Handle};
@@ -43,6 +45,18 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) async fn start() -> Self {
         Self::with(|options| options.destinations = Destinations::Any).await
+    }
+
+    /// One that calls webhooks: `example.com`, which has an address here without anybody being asked, and is never called.
+    pub(crate) async fn with_webhooks() -> Self {
+        let hosts = [("example.com".to_owned(), "93.184.215.14:443".parse().expect("an address"))];
+        let resolver = Arc::new(HostTable::new(hosts.into()));
+        let door = Outbound::new(quittance_outbound::Options { resolver, ..Default::default() });
+        Self::with(|options| {
+            options.destinations = Destinations::Any;
+            options.outbound = Some(door.expect("a door"));
+        })
+        .await
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
@@ -156,7 +170,14 @@ impl Node {
         let quote = self.handle.query(move |state| quote::quote(state, id, account, now.max(state.time())));
         let payload = quote.await.expect("an answer").expect("a quote").to_bytes();
         let signature = Signature(payer.sign(&payload));
-        let submit = Request::Submit { intent: id, payer: account, payload, signature, expected: None };
+        let submit = Request::Submit {
+            intent: id,
+            payer: account,
+            payload,
+            form: PaymentForm::Native,
+            signature,
+            expected: None,
+        };
         self.handle.execute(submit).await.expect("a payment");
     }
 

@@ -1,10 +1,10 @@
 use data_encoding::BASE64;
 use quittance_core::event::{Authorization, SignatureRule, SignedForm};
 use quittance_core::ids::IntentId;
-use quittance_core::state::{self, Phase, TransactionState};
+use quittance_core::state::{self, Asked, Phase, State, TransactionState};
 use serde::{Deserialize, Serialize};
 
-use super::{Payment, Refund, Terms, time};
+use super::{Payment, Refund, Site, Terms, Webhook, time};
 
 /// An intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +26,12 @@ pub struct Intent {
     pub scanned: bool,
     /// Refused submissions on record.
     pub refusals: u8,
-    /// What the merchant asked for.
-    pub terms: Terms,
+    /// What is to be paid; absent where an intent only asks who somebody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// The site that asks who somebody is, where that is all that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Site>,
     /// The rendezvous key's signature over it, for anyone to check.
     pub authorization: SignedBytes,
     /// Why it ended without a payment, where there is more to say than its state.
@@ -38,6 +42,12 @@ pub struct Intent {
     pub payment: Option<Payment>,
     /// What was given back, or is being, in order.
     pub refunds: Vec<Refund>,
+    /// The account that the site knows its payer by, where the intent asked for that and somebody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Who is to be told when it is paid, if somebody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
 }
 
 /// A merchant's wish for a payment.
@@ -68,7 +78,8 @@ pub struct Accepted {
 /// A signature and what it covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedBytes {
-    /// `code_message`: a serialized `code.messaging.v1.Message`; `native`: the engine's own bytes.
+    /// `code_message`: a serialized `code.messaging.v1.Message`; `code_login`: a `LoginToThirdPartyAppRequest` and
+    /// `code_submit_actions`: a `SubmitActions`, each without its signature; `native`: the engine's own bytes.
     pub form: String,
     /// The rule that accepted the signature.
     pub rule: String,
@@ -81,7 +92,7 @@ pub struct SignedBytes {
 impl Intent {
     /// An intent as the state knows it.
     #[must_use]
-    pub fn of(id: IntentId, intent: &state::Intent) -> Self {
+    pub fn of(id: IntentId, intent: &state::Intent, state: &State) -> Self {
         let reason = match &intent.phase {
             Phase::Canceled(by) => Some(format!("canceled by the {}", by.name())),
             Phase::Rejected(rejection) => Some(rejection.to_string()),
@@ -96,6 +107,7 @@ impl Intent {
             | Phase::Verified(_)
             | Phase::Scheduled(_)
             | Phase::Confirmed(_)
+            | Phase::LoggedIn(_)
             | Phase::Expired => None,
         };
         Self {
@@ -107,11 +119,20 @@ impl Intent {
             expires_at: time(intent.expires_at),
             scanned: intent.scanned.is_some(),
             refusals: intent.refusals,
-            terms: Terms::from(&intent.terms),
+            terms: intent.terms().map(Terms::from),
+            login: match &intent.asked {
+                Asked::Payment(_) => None,
+                Asked::Login(login) => {
+                    let (domain, verifier) = (login.domain.to_string(), Some(login.verifier.to_string()));
+                    Some(Site { domain, verifier })
+                }
+            },
             authorization: SignedBytes::from(&intent.authorization),
             reason,
             payment: intent.submission().map(|submission| Payment::of(submission, intent.settlement())),
             refunds: intent.refunds.iter().map(Refund::from).collect(),
+            user: state.user(intent).map(|user| user.to_string()),
+            webhook: intent.webhook.as_deref().map(Webhook::from),
         }
     }
 }
@@ -122,6 +143,8 @@ impl From<&Authorization> for SignedBytes {
             form: match authorization.form {
                 SignedForm::Native => "native",
                 SignedForm::CodeMessage => "code_message",
+                SignedForm::CodeLogin => "code_login",
+                SignedForm::CodeSubmitActions => "code_submit_actions",
             }
             .into(),
             rule: rule_name(authorization.rule).into(),

@@ -9,6 +9,7 @@ mod intent;
 mod payment;
 mod record;
 mod terms;
+mod webhook;
 pub mod why;
 mod withdrawal;
 
@@ -21,7 +22,8 @@ pub use payment::{
     Attempt, Payment, Quote, QuoteRequest, Refund, RefundRequest, Submission, Transaction, Transfer,
 };
 pub use record::record;
-pub use terms::{Fee, Terms, TermsError};
+pub use terms::{Fee, Site, Terms, TermsError};
+pub use webhook::{DeliveryAttempt, Webhook};
 pub use withdrawal::{Withdrawal, WithdrawalRequest};
 
 /// Whose node this is.

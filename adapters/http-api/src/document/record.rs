@@ -1,11 +1,14 @@
+use std::time::Duration;
+
 use data_encoding::BASE64;
 use quittance_core::currency::Currency;
-use quittance_core::event::{Authorization, Event, Record, SignatureRule};
+use quittance_core::event::{Authorization, Event, PaymentForm, Record, SignatureRule};
 use quittance_core::ids::{AttemptNumber, Signature, TransactionId};
 use quittance_core::money::{BasisPoints, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::rejection::Rejection;
+use quittance_core::webhook::DeliveryOutcome;
 use serde_json::{Value, json};
 
 use super::intent::rule_name;
@@ -52,10 +55,12 @@ fn data(event: &Event) -> Value {
         Event::IntentCanceled { by, authorization } => {
             json!({ "by": by.name(), "authorization": signed(authorization) })
         }
-        Event::IntentExpired | Event::IntentConfirmed => json!({}),
-        Event::IntentSubmitted { payment, signature, rule } => submitted(payment, *signature, *rule),
-        Event::LateSubmissionRefused { payment, signature, rule, rejection } => {
-            let mut json = submitted(payment, *signature, *rule);
+        Event::IntentExpired | Event::IntentConfirmed | Event::WebhookRedeliveryOrdered => json!({}),
+        Event::IntentSubmitted { payment, form, signature, rule } => {
+            submitted(payment, form, *signature, *rule)
+        }
+        Event::LateSubmissionRefused { payment, form, signature, rule, rejection } => {
+            let mut json = submitted(payment, form, *signature, *rule);
             json["refused"] = refusal(rejection);
             json
         }
@@ -105,6 +110,35 @@ fn data(event: &Event) -> Value {
             "signature": signature.to_string(),
             "rule": rule_name(*rule),
         }),
+        Event::LoginRequested { login, authorization, expires_at } => json!({
+            "login": { "domain": login.domain.as_str(), "verifier": login.verifier.to_string() },
+            "expires_at": time(*expires_at),
+            "authorization": signed(authorization),
+        }),
+        Event::LoggedIn { user, authorization } => {
+            json!({ "user": user.to_string(), "authorization": signed(authorization) })
+        }
+        Event::RelationshipEstablished { owner, domain, authority, authorization } => json!({
+            "owner": owner.to_string(),
+            "domain": domain.as_str(),
+            "authority": authority.to_string(),
+            "authorization": signed(authorization),
+        }),
+        Event::WebhookRegistered { url } => json!({ "url": url }),
+        Event::WebhookDelivered { attempt, latency } => {
+            json!({ "attempt": attempt, "status": 200, "latency_us": micros(*latency) })
+        }
+        Event::WebhookAttemptFailed { attempt, outcome, latency, next } => {
+            let mut json = json!({ "attempt": attempt, "latency_us": micros(*latency) });
+            match outcome {
+                DeliveryOutcome::Answered { status } => json["status"] = (*status).into(),
+                DeliveryOutcome::Unreachable { reason } => json["error"] = reason.as_str().into(),
+            }
+            if let Some(next) = next {
+                json["next_attempt_at"] = time(*next).into();
+            }
+            json
+        }
         Event::WithdrawalScheduled { withdrawal, signature, rule } => json!({
             "node": withdrawal.node.to_string(),
             "account": withdrawal.account.to_string(),
@@ -118,8 +152,8 @@ fn data(event: &Event) -> Value {
     }
 }
 
-fn submitted(payment: &Payment, signature: Signature, rule: SignatureRule) -> Value {
-    json!({
+fn submitted(payment: &Payment, form: &PaymentForm, signature: Signature, rule: SignatureRule) -> Value {
+    let mut json = json!({
         "payer": payment.payer.to_string(),
         "currency": payment.currency.to_string(),
         "amount": amount(payment.currency, payment.amount),
@@ -129,11 +163,20 @@ fn submitted(payment: &Payment, signature: Signature, rule: SignatureRule) -> Va
         "payload": BASE64.encode(&payment.to_bytes()),
         "signature": signature.to_string(),
         "rule": rule_name(rule),
-    })
+    });
+    if let PaymentForm::CodeSubmitActions(signed) = form {
+        json["form"] = "code_submit_actions".into();
+        json["signed"] = BASE64.encode(signed).into();
+    }
+    json
 }
 
 fn of_attempt(transaction: TransactionId, attempt: AttemptNumber) -> Value {
     json!({ "transaction": transaction.to_string(), "attempt": attempt.0 })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn signed(authorization: &Authorization) -> SignedBytes {

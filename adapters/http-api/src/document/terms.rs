@@ -4,7 +4,7 @@ use quittance_core::currency::{Currency, ParseCurrencyError};
 use quittance_core::ids::{AccountId, ParseKeyError, Timestamp};
 use quittance_core::metadata::{Metadata, MetadataError};
 use quittance_core::money::BasisPoints;
-use quittance_core::terms;
+use quittance_core::{site, terms};
 use serde::{Deserialize, Serialize};
 
 use super::{AmountError, amount, read_amount, time};
@@ -29,6 +29,27 @@ pub struct Terms {
     /// The merchant's own words.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+    /// The domain it asks under, if it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
+}
+
+/// A domain, and the key that proved it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The domain, in lower case.
+    pub domain: String,
+    /// The key that signed for it and is published on it; absent when nobody proved anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<String>,
+}
+
+impl From<&site::Site> for Site {
+    fn from(site: &site::Site) -> Self {
+        let verifier = site.verifier.map(|verifier| verifier.to_string());
+        Self { domain: site.domain.to_string(), verifier }
+    }
 }
 
 /// A share of the total.
@@ -72,6 +93,7 @@ impl From<&terms::Terms> for Terms {
             fees: terms.fees.iter().map(fee).collect(),
             expires_at: terms.expires_at.map(time),
             metadata: terms.metadata.iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            site: terms.site.as_deref().map(Site::from),
         }
     }
 }
@@ -111,6 +133,14 @@ impl TryFrom<&Terms> for terms::Terms {
             let (expected, got) = said.rsplit_once(", got ").unwrap_or((said, ""));
             TermsError::new("terms.metadata", expected, got)
         })?;
+        let site = |asked: &Site| {
+            let domain = asked.domain.parse().map_err(|error: site::ParseDomainError| {
+                TermsError::new("terms.site.domain", error, &asked.domain)
+            })?;
+            let verifier = asked.verifier.as_deref();
+            let verifier = verifier.map(|key| account("terms.site.verifier", key)).transpose()?;
+            Ok::<_, TermsError>(Box::new(site::Site { domain, verifier }))
+        };
         Ok(Self {
             destination,
             currency,
@@ -118,6 +148,7 @@ impl TryFrom<&Terms> for terms::Terms {
             fees: asked.fees.iter().enumerate().map(fee).collect::<Result<_, _>>()?,
             expires_at: asked.expires_at.as_deref().map(moment).transpose()?,
             metadata,
+            site: asked.site.as_ref().map(site).transpose()?,
         })
     }
 }

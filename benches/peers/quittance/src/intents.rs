@@ -173,5 +173,5 @@ fn submit(stream: Stream, now: Timestamp) -> Request {
     };
     let payload = payment.to_bytes();
     let signature = Signature(payer_key.sign(&payload).to_bytes());
-    Request::Submit { intent, payer, payload, signature, expected: None }
+    Request::Submit { intent, payer, payload, form: PaymentForm::Native, signature, expected: None }
 }

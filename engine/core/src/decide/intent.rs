@@ -1,19 +1,20 @@
 //! Creating an intent, and what can happen to it before anybody pays.
 
+use alloc::string::ToString;
 use alloc::vec;
 
 use super::{Decision, as_seen, known};
 use crate::command::{Cancel, Create, MarkScanned};
 use crate::event::Event;
-use crate::ids::Timestamp;
+use crate::ids::{IntentId, Timestamp};
 use crate::quote::open;
 use crate::rejection::{Rejection, RejectionCode};
-use crate::state::{Intent, Phase, State};
+use crate::state::{Asked, Intent, Phase, State};
 use crate::terms::Terms;
 
 pub(super) fn create(state: &State, create: &Create, now: Timestamp) -> Result<Decision, Rejection> {
     if let Some(original) = state.intent(&create.intent) {
-        return create_again(original, create, now);
+        return create_again(original, create.intent, &Asked::Payment(create.terms.clone()), now);
     }
     let policy = state.policy();
     create.terms.check(policy.fee_cap)?;
@@ -24,11 +25,27 @@ pub(super) fn create(state: &State, create: &Create, now: Timestamp) -> Result<D
 }
 
 /// The three answers: ended before, how; other content, which field differs; same request, same answer.
-fn create_again(original: &Intent, create: &Create, now: Timestamp) -> Result<Decision, Rejection> {
+pub(super) fn create_again(
+    original: &Intent,
+    id: IntentId,
+    repeated: &Asked,
+    now: Timestamp,
+) -> Result<Decision, Rejection> {
     open(original, now)?;
-    match original.terms.mismatch(&create.terms) {
+    let mismatch = match (&original.asked, repeated) {
+        (Asked::Payment(original), Asked::Payment(repeated)) => original.mismatch(repeated),
+        (Asked::Login(original), Asked::Login(repeated)) => original.mismatch(repeated),
+        (Asked::Payment(terms), Asked::Login(_)) => {
+            let expected = terms.amount.to_string();
+            Some(Rejection::new(RejectionCode::TermsMismatch, "payment", expected, "none"))
+        }
+        (Asked::Login(_), Asked::Payment(terms)) => {
+            Some(Rejection::new(RejectionCode::TermsMismatch, "payment", "none", terms.amount))
+        }
+    };
+    match mismatch {
         Some(mismatch) => Err(mismatch),
-        None => Ok(Decision::repeated(Some(create.intent), original.created)),
+        None => Ok(Decision::repeated(Some(id), original.created)),
     }
 }
 
@@ -53,7 +70,11 @@ fn deadline(state: &State, terms: &Terms, now: Timestamp) -> Result<Timestamp, R
 pub(super) fn mark_scanned(state: &State, scan: &MarkScanned, now: Timestamp) -> Result<Decision, Rejection> {
     let intent = known(state, scan.intent)?;
     // Somebody may pay with the bare id before the scan comes in; then it says nothing new.
-    if let Some(position) = intent.scanned.or(intent.submission().map(|submission| submission.position)) {
+    let done = || {
+        let paid = intent.submission().map(|submission| submission.position);
+        paid.or(intent.logged_in().map(|login| login.position))
+    };
+    if let Some(position) = intent.scanned.or_else(done) {
         return Ok(Decision::repeated(Some(scan.intent), position));
     }
     as_seen(intent, scan.expected)?;

@@ -1,7 +1,9 @@
 //! All checks, no change: what a command would make true, or which rule it breaks.
 
+mod delivery;
 mod intent;
 mod limits;
+mod login;
 mod node;
 mod refund;
 mod settle;
@@ -61,6 +63,14 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decisi
         Command::Submit(submit) => submit::submit(state, submit.get(), now),
         Command::Refund(refund) => refund::refund(state, refund.get()),
         Command::Withdraw(withdrawal) => withdraw::withdraw(state, withdrawal.get(), now),
+        Command::RequestLogin(request) => login::request(state, request.get(), now),
+        Command::Login(login) => login::login(state, login.get(), now),
+        Command::EstablishRelationship(wish) => login::establish(state, wish.get()),
+        Command::RegisterWebhook { intent, url } => delivery::register(state, *intent, url, now),
+        Command::ReportDelivery { intent, attempt, outcome, latency } => {
+            delivery::report(state, *intent, *attempt, outcome, *latency, now)
+        }
+        Command::Redeliver { intent } => delivery::redeliver(state, *intent),
         Command::ReportSettlement(report) => settle::report(state, report),
         Command::ReportWithdrawal { transaction, attempt, outcome } => {
             withdraw::report(state, *transaction, *attempt, outcome)

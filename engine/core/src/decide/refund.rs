@@ -41,9 +41,13 @@ pub(super) fn refund(state: &State, signed: &SignedRefund) -> Result<Decision, R
         let expected = alloc::format!("{}", original.refund.quarks);
         return Err(Rejection::new(RejectionCode::RefundMismatch, "quarks", expected, refund.quarks));
     }
-    if refund.merchant != intent.terms.destination {
+    let Some(terms) = intent.terms() else {
+        let expected = "an intent that asked for a payment";
+        return Err(Rejection::new(RejectionCode::PaymentNotRequested, "intent", expected, refund.intent));
+    };
+    if refund.merchant != terms.destination {
         let code = RejectionCode::RefundSignerNotDestination;
-        let expected = alloc::format!("{}", intent.terms.destination);
+        let expected = alloc::format!("{}", terms.destination);
         return Err(Rejection::new(code, "merchant", expected, refund.merchant));
     }
     let left = left_of_payment(intent);

@@ -168,7 +168,8 @@ fn settlement(intent: &Intent) -> Result<&Settlement, Rejection> {
         | Phase::Verified(_)
         | Phase::Canceled(_)
         | Phase::Expired
-        | Phase::Rejected(_) => {
+        | Phase::Rejected(_)
+        | Phase::LoggedIn(_) => {
             let code = RejectionCode::IntentNotScheduled;
             Err(Rejection::new(code, "intent", "scheduled transactions", intent.status().name()))
         }

@@ -8,7 +8,7 @@ use super::{Decision, Verdict, as_seen, known};
 use crate::command::Submit;
 use crate::currency::Currency;
 use crate::event::{Event, SignatureRule, Transaction};
-use crate::ids::Timestamp;
+use crate::ids::{AccountId, Timestamp};
 use crate::money::{BASIS_POINTS, BasisPoints, Quarks};
 use crate::payment::{Payment, Transfer, transaction_id};
 use crate::policy::Policy;
@@ -28,7 +28,7 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
     }
     as_seen(intent, submit.expected)?;
     // What a payer signed is a fact, and on record whether it passes or not, as long as the intent's refusals last.
-    let (payment, signature) = (submit.payment.clone(), submit.signature);
+    let (payment, form, signature) = (submit.payment.clone(), submit.form.clone(), submit.signature);
     let rule = SignatureRule::Ed25519VerifyStrict;
     if let Err(rejection) = open(intent, now) {
         let mut events = Vec::new();
@@ -38,11 +38,11 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
                 events.push(Event::IntentExpired);
             }
             let rejection = rejection.clone();
-            events.push(Event::LateSubmissionRefused { payment, signature, rule, rejection });
+            events.push(Event::LateSubmissionRefused { payment, form, signature, rule, rejection });
         }
         return Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) });
     }
-    let submitted = Event::IntentSubmitted { payment, signature, rule };
+    let submitted = Event::IntentSubmitted { payment, form, signature, rule };
     match rules(state, intent, &submit.payment, now) {
         Ok(reserved) => {
             // After this point it succeeds.
@@ -53,7 +53,8 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
         }
         Err(rejection) => {
             let hopeless = rejection.code == RejectionCode::AmountExceedsLimit
-                && least(state, &intent.terms, now) > Some(state.policy().max_payment);
+                && intent.terms().and_then(|terms| least(state, terms, now))
+                    > Some(state.policy().max_payment);
             let events = refused(state.policy(), intent, submitted, &rejection, hopeless);
             Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) })
         }
@@ -62,13 +63,17 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
 
 /// What the payment takes from the payer, or the first rule it breaks.
 fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> Result<Quarks, Rejection> {
+    let Some(terms) = intent.terms() else {
+        let expected = "an intent that asks for a payment";
+        return Err(Rejection::new(RejectionCode::PaymentNotRequested, "intent", expected, payment.intent));
+    };
     if state.node() != Some(payment.node) {
         let expected = state.node().map(|node| alloc::format!("{node}")).unwrap_or_default();
         return Err(Rejection::new(RejectionCode::NodeMismatch, "payload.node", expected, payment.node));
     }
-    same_terms(&intent.terms, payment)?;
+    same_terms(terms, payment)?;
     validity(state.policy(), payment, now)?;
-    let total = transfers(state, &intent.terms, payment, now)?;
+    let total = transfers(state, terms, payment, now)?;
     if payment.transfers.iter().any(|transfer| transfer.destination == payment.payer) {
         return Err(pays_itself(payment.payer));
     }
@@ -81,14 +86,14 @@ fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> R
         let code = RejectionCode::FundsInsufficient;
         return Err(Rejection::new(code, "payer", ("available funds of at least", total), available));
     }
-    within_limits(state, intent, payment, total, now)?;
+    within_limits(state, terms.destination, payment, total, now)?;
     Ok(total)
 }
 
 /// What the payer has paid and the destination was paid lately leaves room for this payment.
 fn within_limits(
     state: &State,
-    intent: &Intent,
+    merchant: AccountId,
     payment: &Payment,
     total: Quarks,
     now: Timestamp,
@@ -97,7 +102,7 @@ fn within_limits(
         MerchantDailyAmountExceeded, MerchantPaymentsTooFrequent, PayerDailyAmountExceeded,
         PayerPaymentsTooFrequent,
     };
-    let (policy, merchant) = (state.policy(), intent.terms.destination);
+    let policy = state.policy();
     let paid = Movement { side: Side::Payer, account: payment.payer, quarks: total };
     let codes = (PayerDailyAmountExceeded, PayerPaymentsTooFrequent);
     within(state, policy.payer_limits, &paid, "payer", codes, now)?;

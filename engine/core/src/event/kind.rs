@@ -69,4 +69,11 @@ kinds! {
     RefundScheduled = "payment_intent.refund_scheduled", "a refund is ordered, quarks set aside";
     RefundConfirmed = "payment_intent.refund_confirmed", "a refund is final";
     RefundFailed = "payment_intent.refund_failed", "a refund failed for good, quarks released";
+    LoginRequested = "payment_intent.login_requested", "a site asks who somebody is";
+    LoggedIn = "payment_intent.logged_in", "a payer logs in";
+    WebhookRegistered = "webhook.registered", "somebody wants to be told";
+    WebhookDelivered = "webhook.delivered", "the webhook is delivered";
+    WebhookAttemptFailed = "webhook.attempt_failed", "an attempt at the webhook fails";
+    WebhookRedeliveryOrdered = "webhook.redelivery_ordered", "the webhook is to be delivered again";
+    RelationshipEstablished = "account.relationship_established", "an owner has an account for a site";
 }

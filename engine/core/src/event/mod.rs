@@ -5,22 +5,26 @@ mod signed;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::currency::{Currency, Rate};
 use crate::ids::{
     AccountId, AttemptNumber, CausationId, DepositKey, IntentId, NodeId, Position, Revision, Signature,
     Timestamp, TransactionId,
 };
+use crate::login::LoginTerms;
 use crate::money::Quarks;
 use crate::payment::Payment;
 use crate::policy::Policy;
 use crate::refund::Refund;
 use crate::rejection::Rejection;
+use crate::site::Domain;
 use crate::terms::Terms;
+use crate::webhook::DeliveryOutcome;
 use crate::withdrawal::Withdrawal;
 
 pub use kind::EventKind;
-pub use signed::{Authorization, CanceledBy, SignatureRule, SignedForm};
+pub use signed::{Authorization, CanceledBy, PaymentForm, SignatureRule, SignedForm};
 
 /// One event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +122,22 @@ pub enum Event {
         /// The deadline that the terms or the policy gave.
         expires_at: Timestamp,
     },
+    /// A site asked who somebody is, and for no money.
+    LoginRequested {
+        /// What it asked for.
+        login: LoginTerms,
+        /// The rendezvous key's signature over it.
+        authorization: Authorization,
+        /// The deadline that the policy gave.
+        expires_at: Timestamp,
+    },
+    /// Somebody logged in. Final.
+    LoggedIn {
+        /// The account that the payer is known to the site by.
+        user: AccountId,
+        /// That account's signature.
+        authorization: Authorization,
+    },
     /// A payer's app has seen the code. At most once in an intent's life.
     CodeScanned {
         /// The rendezvous key's signature.
@@ -136,7 +156,9 @@ pub enum Event {
     IntentSubmitted {
         /// The payment, as signed.
         payment: Payment,
-        /// The payer's signature over [`Payment::to_bytes`].
+        /// What the signature covers.
+        form: PaymentForm,
+        /// The payer's signature.
         signature: Signature,
         /// The rule the signature passed.
         rule: SignatureRule,
@@ -229,7 +251,9 @@ pub enum Event {
     LateSubmissionRefused {
         /// The payment, as signed.
         payment: Payment,
-        /// The payer's signature over [`Payment::to_bytes`].
+        /// What the signature covers.
+        form: PaymentForm,
+        /// The payer's signature.
         signature: Signature,
         /// The rule the signature passed.
         rule: SignatureRule,
@@ -262,6 +286,42 @@ pub enum Event {
         reason: String,
         /// How much was released.
         released: Quarks,
+    },
+    /// Somebody wants to be told when the intent is paid.
+    WebhookRegistered {
+        /// Where.
+        url: String,
+    },
+    /// The server at the other end took the delivery.
+    WebhookDelivered {
+        /// Which attempt it was; 1 for the first.
+        attempt: u8,
+        /// How long it took.
+        latency: Duration,
+    },
+    /// An attempt at a delivery failed.
+    WebhookAttemptFailed {
+        /// Which attempt; 1 for the first.
+        attempt: u8,
+        /// What came of it.
+        outcome: DeliveryOutcome,
+        /// How long it took.
+        latency: Duration,
+        /// When the next one is to be made; `None` when it was the last.
+        next: Option<Timestamp>,
+    },
+    /// The operator wants the delivery made again, now and with every attempt.
+    WebhookRedeliveryOrdered,
+    /// An owner has an account that a site knows it by.
+    RelationshipEstablished {
+        /// Whose.
+        owner: AccountId,
+        /// With which site.
+        domain: Domain,
+        /// The account.
+        authority: AccountId,
+        /// The owner's signature.
+        authorization: Authorization,
     },
 }
 

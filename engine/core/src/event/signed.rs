@@ -23,6 +23,36 @@ pub enum SignedForm {
     Native = 1,
     /// A serialized `code.messaging.v1.Message` (protocol e.1).
     CodeMessage = 2,
+    /// A serialized `code.user.v1.LoginToThirdPartyAppRequest` without its signature (protocol e.1).
+    CodeLogin = 3,
+    /// A serialized `code.transaction.v2.SubmitIntentRequest.SubmitActions` without its signature (protocol d.8).
+    CodeSubmitActions = 4,
+}
+
+impl SignedForm {
+    /// Every form.
+    pub const ALL: [Self; 4] = [Self::Native, Self::CodeMessage, Self::CodeLogin, Self::CodeSubmitActions];
+}
+
+/// What a payer's signature covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentForm {
+    /// The payment in its canonical encoding.
+    Native,
+    /// These bytes: a serialized `SubmitActions` without its signature (protocol d.8). The adapter vouches that they say what
+    /// the payment says.
+    CodeSubmitActions(Vec<u8>),
+}
+
+impl PaymentForm {
+    /// The bytes that are signed, of a payment that is `payload` in its canonical encoding.
+    #[must_use]
+    pub fn signed<'a>(&'a self, payload: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Native => payload,
+            Self::CodeSubmitActions(signed) => signed,
+        }
+    }
 }
 
 /// The rule that decided whether a signature is valid. In every event with a signature, so that a later rule cannot change

@@ -2,10 +2,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::books::Books;
-use super::{IllegalTransition, settlement};
+use super::{IllegalTransition, delivery, settlement};
 use crate::event::{Event, Record, Subject, Transaction};
-use crate::ids::{IntentId, NodeId};
+use crate::ids::{IntentId, NodeId, Timestamp};
 use crate::lifecycle;
+use crate::login::LoggedIn;
 use crate::money::Quarks;
 use crate::payment::{Payment, Purpose, transaction_id};
 use crate::state::{
@@ -23,10 +24,10 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     let Some(intent) = state.intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
-    let from = intent.status();
+    let (from, due) = (intent.status(), intent.delivery_due());
     let mut books = Books::Open(&mut state.ledger, &mut state.usage);
     step(Arc::make_mut(intent), state.node, record, subject, &mut books)?;
-    index(state, id, from);
+    index(state, id, from, due);
     Ok(())
 }
 
@@ -60,12 +61,35 @@ pub(super) fn step(
         }
         (Phase::Created, Event::IntentCanceled { by, .. }) => Phase::Canceled(*by),
         (Phase::Created, Event::IntentExpired) => Phase::Expired,
-        (Phase::Created, Event::IntentSubmitted { payment, signature, rule }) => {
+        (phase @ Phase::Created, Event::WebhookRegistered { .. })
+        | (
+            phase @ (Phase::Scheduled(_) | Phase::Confirmed(_) | Phase::Failed(_) | Phase::LoggedIn(_)),
+            Event::WebhookDelivered { .. }
+            | Event::WebhookAttemptFailed { .. }
+            | Event::WebhookRedeliveryOrdered,
+        ) => {
+            delivery::take(intent, record).map_err(illegal)?;
+            phase
+        }
+        (Phase::Created, Event::LoggedIn { user, authorization }) => {
+            if intent.terms().is_some() {
+                return Err(illegal("it asks for a payment"));
+            }
+            delivery::arm(intent, record, record.position);
+            Phase::LoggedIn(Box::new(LoggedIn {
+                user: *user,
+                authorization: authorization.clone(),
+                position: record.position,
+                at: record.recorded_at,
+            }))
+        }
+        (Phase::Created, Event::IntentSubmitted { payment, form, signature, rule }) => {
             if payment.intent != id {
                 return Err(illegal("the payment names another intent"));
             }
             Phase::Submitted(Box::new(Submission {
                 payment: payment.clone(),
+                form: form.clone(),
                 signature: *signature,
                 rule: *rule,
                 position: record.position,
@@ -90,7 +114,8 @@ pub(super) fn step(
             if Some(submission.payment.node) != node {
                 return Err(illegal("the payment was signed for another node"));
             }
-            if !follows(&submission.payment, &intent.terms) {
+            let terms = intent.terms().ok_or(illegal("it asks for no payment"))?;
+            if !follows(&submission.payment, terms) {
                 return Err(illegal("the payment is not what the terms ask for"));
             }
             if submission.payment.total() != Some(*reserved) {
@@ -98,7 +123,7 @@ pub(super) fn step(
             }
             let payer = submission.payment.payer;
             books.reserve(payer, *reserved).ok_or(illegal("the payer does not have what is set aside"))?;
-            let (merchant, received) = (intent.terms.destination, submission.payment.received());
+            let (merchant, received) = (terms.destination, submission.payment.received());
             books.count(Side::Payer, payer, *reserved, submission.at);
             books.count(Side::Merchant, merchant, received, submission.at);
             Phase::Verified(submission)
@@ -116,6 +141,7 @@ pub(super) fn step(
             };
             let transactions = transactions.iter().map(ordered).collect();
             let (submission, scheduled) = (*submission, record.position);
+            delivery::arm(intent, record, scheduled);
             Phase::Scheduled(Box::new(Settlement { submission, scheduled, transactions }))
         }
         (Phase::Scheduled(mut settlement), Event::TransactionSettled { transaction, .. }) => {
@@ -155,16 +181,18 @@ pub(super) fn step(
             if settlement.outstanding() != *released {
                 return Err(illegal("what is released is not what was still set aside"));
             }
+            let merchant = intent.terms().ok_or(illegal("it asks for no payment"))?.destination;
             let payer = settlement.submission.payment.payer;
             books.release(payer, *released).ok_or(illegal("the payer has less set aside"))?;
             let (payment, at) = (&settlement.submission.payment, settlement.submission.at);
             let total = payment.total().unwrap_or_default();
             books.uncount(Side::Payer, payer, total, at);
-            books.uncount(Side::Merchant, intent.terms.destination, payment.received(), at);
+            books.uncount(Side::Merchant, merchant, payment.received(), at);
             Phase::Failed(settlement)
         }
         (Phase::Confirmed(settlement), Event::RefundScheduled { refund, .. }) => {
-            if (Some(refund.node), refund.intent, refund.merchant) != (node, id, intent.terms.destination) {
+            let merchant = intent.terms().ok_or(illegal("it asks for no payment"))?.destination;
+            if (Some(refund.node), refund.intent, refund.merchant) != (node, id, merchant) {
                 return Err(illegal(
                     "the refund was signed by another destination, or for another intent or node",
                 ));
@@ -211,7 +239,8 @@ pub(super) fn step(
             | Phase::Canceled(_)
             | Phase::Expired
             | Phase::Rejected(_)
-            | Phase::Failed(_),
+            | Phase::Failed(_)
+            | Phase::LoggedIn(_),
             _,
         ) => return Err(illegal("no such step")),
     };
@@ -271,7 +300,7 @@ fn say<'a>(
 }
 
 /// Keeps the archive and the derived indexes in step with the intent.
-fn index(state: &mut State, id: IntentId, from: Status) {
+fn index(state: &mut State, id: IntentId, from: Status, due: Option<Timestamp>) {
     let Some(intent) = state.intents.get(&id) else { return };
     if intent.has_ended() {
         state.archive.add_intent(&id, intent);
@@ -281,6 +310,14 @@ fn index(state: &mut State, id: IntentId, from: Status) {
         (_, Status::Created) => drop(state.deadlines.insert(deadline)),
         (Status::Created, _) => drop(state.deadlines.remove(&deadline)),
         _ => {}
+    }
+    if due != intent.delivery_due() {
+        if let Some(due) = due {
+            state.deliveries.remove(&(due, id));
+        }
+        if let Some(due) = intent.delivery_due() {
+            state.deliveries.insert((due, id));
+        }
     }
     if intent.is_unsettled() {
         state.unsettled.insert(id);

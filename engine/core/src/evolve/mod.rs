@@ -2,10 +2,12 @@
 
 mod advance;
 mod books;
+mod delivery;
 mod settlement;
 
 use core::fmt;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,9 +15,10 @@ use alloc::vec::Vec;
 use crate::currency::{Currency, Rate};
 use crate::event::{Event, Record, Subject};
 use crate::ids::{NodeId, Position, Revision};
+use crate::login::Relationship;
 use crate::money::{BasisPoints, Quarks};
 use crate::state::{
-    Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
+    Asked, Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
 };
 use crate::withdrawal::MAX_TO_BYTES;
 
@@ -98,7 +101,15 @@ pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTr
             | Event::SettlementContradicted { .. },
             None,
         ) => withdraw(state, record).map_err(|why| illegal("withdrawal", why))?,
-        (Event::IntentCreated { .. }, Some(subject)) => create(state, record, subject)?,
+        (Event::RelationshipEstablished { owner, domain, authority, .. }, None) => {
+            let relationship =
+                Relationship { owner: *owner, domain: domain.clone(), established: record.position };
+            let established = state.relationships.establish(*authority, relationship);
+            established.ok_or(illegal("account", "the owner or the account has another relationship"))?;
+        }
+        (Event::IntentCreated { .. } | Event::LoginRequested { .. }, Some(subject)) => {
+            create(state, record, subject)?;
+        }
         (_, Some(subject)) => advance::advance(state, record, subject)?,
         (_, None) => return Err(illegal("log", "it names no intent")),
     }
@@ -155,19 +166,30 @@ fn created(
     subject: Subject,
     fee_cap: Option<BasisPoints>,
 ) -> Result<Intent, IllegalTransition> {
-    let Event::IntentCreated { terms, authorization, expires_at } = &record.event else {
-        return Err(IllegalTransition::new(record, "log", "it is not a creation"));
+    let (asked, authorization, expires_at) = match &record.event {
+        Event::IntentCreated { terms, authorization, expires_at } => {
+            (Asked::Payment(terms.clone()), authorization, expires_at)
+        }
+        Event::LoginRequested { login, authorization, expires_at } => {
+            (Asked::Login(Box::new(login.clone())), authorization, expires_at)
+        }
+        _ => return Err(IllegalTransition::new(record, "log", "it is not a creation")),
     };
     if (subject.revision, subject.previous) != (Revision(0), Position::START) {
         return Err(IllegalTransition::new(record, "log", "an intent's first record has revision 0"));
     }
-    let right = fee_cap.is_none_or(|cap| terms.check(cap).is_ok())
-        && terms.expires_at.is_none_or(|at| at == *expires_at);
+    let right = match &asked {
+        Asked::Payment(terms) => {
+            fee_cap.is_none_or(|cap| terms.check(cap).is_ok())
+                && terms.expires_at.is_none_or(|at| at == *expires_at)
+        }
+        Asked::Login(_) => true,
+    };
     if !right || *expires_at < record.recorded_at {
         return Err(IllegalTransition::new(record, "log", "terms that no rule lets in"));
     }
     Ok(Intent {
-        terms: terms.clone(),
+        asked,
         authorization: authorization.clone(),
         created_at: record.recorded_at,
         created: record.position,
@@ -179,6 +201,7 @@ fn created(
         ended: None,
         phase: Phase::Created,
         refunds: Vec::new(),
+        webhook: None,
     })
 }
 

@@ -33,7 +33,14 @@ pub(super) fn about(event: &Event) -> Option<(TransactionId, AttemptNumber)> {
         | Event::IntentConfirmed
         | Event::IntentFailed { .. }
         | Event::LateSubmissionRefused { .. }
-        | Event::RefundScheduled { .. } => None,
+        | Event::RefundScheduled { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoggedIn { .. }
+        | Event::WebhookRegistered { .. }
+        | Event::WebhookDelivered { .. }
+        | Event::WebhookAttemptFailed { .. }
+        | Event::WebhookRedeliveryOrdered
+        | Event::RelationshipEstablished { .. } => None,
     }
 }
 

@@ -21,7 +21,8 @@ pub fn nothing_half_done(state: &State) -> Result<(), Violation> {
         | Phase::Canceled(_)
         | Phase::Expired
         | Phase::Rejected(_)
-        | Phase::Failed(_) => false,
+        | Phase::Failed(_)
+        | Phase::LoggedIn(_) => false,
     };
     match state.intents().find(|(_, intent)| half_done(intent)) {
         None => Ok(()),
@@ -44,6 +45,10 @@ pub fn indexes(state: &State) -> Result<(), Violation> {
     let unsettled = state.intents().filter(|(_, intent)| intent.is_unsettled()).map(|(id, _)| *id);
     hold(unsettled.collect::<BTreeSet<_>>() == state.unsettled, "indexes", || {
         "not every intent with an open transaction is listed, or another is".into()
+    })?;
+    let deliveries = state.intents().filter_map(|(id, intent)| Some((intent.delivery_due()?, *id)));
+    hold(deliveries.collect::<BTreeSet<_>>() == state.deliveries, "indexes", || {
+        "not every pending webhook is listed, or another is".into()
     })?;
     let withdrawals = state
         .withdrawals()

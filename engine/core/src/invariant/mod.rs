@@ -78,7 +78,7 @@ pub fn check_record(before: Option<Status>, record: &Record, state: &State) -> R
     monotone(&subject.intent, before, intent.status())?;
     refunds_of(&subject.intent, intent)?;
     let submission = intent.submission().map(|submission| submission.payment.payer);
-    for account in submission.into_iter().chain([intent.terms.destination]) {
+    for account in submission.into_iter().chain(intent.terms().map(|terms| terms.destination)) {
         reservations::covered(&account, &state.ledger().account(&account))?;
     }
     Ok(())

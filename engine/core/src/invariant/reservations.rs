@@ -29,7 +29,8 @@ pub fn reservations(state: &State) -> Result<(), Violation> {
             | Phase::Canceled(_)
             | Phase::Expired
             | Phase::Rejected(_)
-            | Phase::Failed(_) => {}
+            | Phase::Failed(_)
+            | Phase::LoggedIn(_) => {}
         }
         for scheduled in &intent.refunds {
             if scheduled.progress.state() == TransactionState::Ordered {

@@ -17,11 +17,12 @@ pub fn usage(state: &State) -> Result<(), Violation> {
         if !Usage::is_within_day(submission.at, now) {
             continue;
         }
+        let Some(terms) = intent.terms() else { continue };
         let payment = &submission.payment;
         let total = u128::from(payment.total().unwrap_or_default().get());
         *expected.entry((payment.payer, Side::Payer)).or_default() += total;
         let received = u128::from(payment.received().get());
-        *expected.entry((intent.terms.destination, Side::Merchant)).or_default() += received;
+        *expected.entry((terms.destination, Side::Merchant)).or_default() += received;
     }
     for (_, scheduled) in state.withdrawals() {
         let failed = matches!(scheduled.progress.state(), TransactionState::Failed { .. });

@@ -11,14 +11,14 @@ use bincode::{BorrowDecode, Encode};
 
 use super::DecodeError;
 use super::v2::{
-    self, AttemptV2, AuthorizationV2, EventV2, PolicyV2, RecordV2, RejectionV2, SubjectV2, TermsV2,
+    self, AttemptV2, AuthorizationV2, EventV2, PolicyV2, RecordOf, RejectionV2, SubjectV2, TermsV2,
     TransactionV2,
 };
 use crate::event::Record;
 use crate::ids::Position;
 
 pub(super) fn decode(bytes: &[u8], position: Position) -> Result<Record, DecodeError> {
-    v2::whole::<RecordV1<'_>, _>(bytes, v2::CONFIG)?.upcast().into_record(position)
+    v2::whole::<RecordV1<'_>, _>(bytes, v2::CONFIG)?.upcast().into_record(position, EventV2::into_event)
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -73,9 +73,9 @@ struct TermsV1 {
 }
 
 impl<'a> RecordV1<'a> {
-    fn upcast(self) -> RecordV2<'a> {
+    fn upcast(self) -> RecordOf<EventV2<'a>> {
         let Self { recorded_at, causation, subject, event } = self;
-        RecordV2 { recorded_at, causation, subject, event: event.upcast() }
+        RecordOf { recorded_at, causation, subject, event: event.upcast() }
     }
 }
 

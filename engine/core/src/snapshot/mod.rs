@@ -16,10 +16,10 @@ use crate::money::Quarks;
 use crate::record::DecodeError;
 use crate::record::whole;
 use crate::state::{Archive, State, TransactionState};
-use parts::{AccountV1, HeadV1, IntentV1, RatesV1, ScheduledWithdrawalV1, UsageV1};
+use parts::{AccountV2, HeadV2, IntentV2, RatesV2, RelationshipV2, ScheduledWithdrawalV2, UsageV2};
 
 /// The version that is written, and the only one that is read: a snapshot of another version is made anew from the log.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The longest item, in bytes: an intent with every refund that a policy can allow, and every attempt at each.
 pub const MAX_ITEM_BYTES: usize = 64 * 1024 * 1024;
@@ -29,13 +29,14 @@ const CONFIG: Configuration<bincode::config::LittleEndian, bincode::config::Vari
 
 /// One item. Their order is that of the variants, and within each that of the state's own maps.
 #[derive(bincode::Encode, bincode::BorrowDecode)]
-enum ItemV1<'a> {
-    Head(HeadV1),
-    Rates(RatesV1<'a>),
-    Account(AccountV1),
-    Usage(UsageV1),
-    Withdrawal(ScheduledWithdrawalV1<'a>),
-    Intent(IntentV1<'a>),
+enum ItemV2<'a> {
+    Head(HeadV2),
+    Rates(RatesV2<'a>),
+    Account(AccountV2),
+    Usage(UsageV2),
+    Withdrawal(ScheduledWithdrawalV2<'a>),
+    Relationship(RelationshipV2<'a>),
+    Intent(IntentV2<'a>),
     /// The number of items before it. Without it the end may be missing.
     End(u64),
 }
@@ -55,16 +56,19 @@ impl State {
 /// The same state gives the same items.
 pub fn items(state: &State) -> impl Iterator<Item = Vec<u8>> {
     let ended = state.ended().count() as u64;
-    let head = core::iter::once_with(move || ItemV1::Head(HeadV1::of(state, state.away + ended)));
+    let head = core::iter::once_with(move || ItemV2::Head(HeadV2::of(state, state.away + ended)));
     // From the oldest to the newest, as they were published.
     let tables: Vec<_> = state.rates.tables().collect();
-    let rates = tables.into_iter().rev().map(|table| ItemV1::Rates(RatesV1::of(table)));
-    let accounts = state.ledger.accounts().map(|(id, account)| ItemV1::Account(AccountV1::of(id, account)));
-    let usage = state.usage.accounts().map(|(key, windows)| ItemV1::Usage(UsageV1::of(key, windows)));
-    let withdrawals = state.withdrawals.iter().map(|(_, known)| ItemV1::Withdrawal(known.into()));
+    let rates = tables.into_iter().rev().map(|table| ItemV2::Rates(RatesV2::of(table)));
+    let accounts = state.ledger.accounts().map(|(id, account)| ItemV2::Account(AccountV2::of(id, account)));
+    let usage = state.usage.accounts().map(|(key, windows)| ItemV2::Usage(UsageV2::of(key, windows)));
+    let withdrawals = state.withdrawals.iter().map(|(_, known)| ItemV2::Withdrawal(known.into()));
+    let relationships =
+        state.relationships.iter().map(|(id, known)| ItemV2::Relationship(RelationshipV2::of(id, known)));
     let open = state.intents.iter().filter(|(_, intent)| !intent.has_ended());
-    let intents = open.map(|(id, intent)| ItemV1::Intent(IntentV1::of(id, intent)));
-    let items = head.chain(rates).chain(accounts).chain(usage).chain(withdrawals).chain(intents);
+    let intents = open.map(|(id, intent)| ItemV2::Intent(IntentV2::of(id, intent)));
+    let items =
+        head.chain(rates).chain(accounts).chain(usage).chain(withdrawals).chain(relationships).chain(intents);
     let mut count = 0;
     let mut items = items.fuse();
     let mut ended = false;
@@ -76,7 +80,7 @@ pub fn items(state: &State) -> impl Iterator<Item = Vec<u8>> {
         None if ended => None,
         None => {
             ended = true;
-            Some(bytes(&ItemV1::End(count)))
+            Some(bytes(&ItemV2::End(count)))
         }
     })
 }
@@ -100,7 +104,7 @@ impl Loader {
         if bytes.len() > MAX_ITEM_BYTES {
             return Err(DecodeError::Size { got: bytes.len() });
         }
-        let item: ItemV1<'_> = whole(bytes, CONFIG)?;
+        let item: ItemV2<'_> = whole(bytes, CONFIG)?;
         let place = item.place();
         let first = self.items == 0;
         // One head, and nothing but it first.
@@ -110,11 +114,11 @@ impl Loader {
         self.last = place;
         let state = &mut self.state;
         match item {
-            ItemV1::Head(head) => head.into_state(state)?,
-            ItemV1::Rates(table) => state.rates.publish(table.into_table()?),
-            ItemV1::Account(account) => account.into_ledger(&mut state.ledger)?,
-            ItemV1::Usage(usage) => usage.into_usage(&mut state.usage)?,
-            ItemV1::Withdrawal(known) => {
+            ItemV2::Head(head) => head.into_state(state)?,
+            ItemV2::Rates(table) => state.rates.publish(table.into_table()?),
+            ItemV2::Account(account) => account.into_ledger(&mut state.ledger)?,
+            ItemV2::Usage(usage) => usage.into_usage(&mut state.usage)?,
+            ItemV2::Withdrawal(known) => {
                 let known = known.into_withdrawal()?;
                 let id = known.withdrawal.transaction();
                 if known.progress.state() == TransactionState::Ordered {
@@ -122,7 +126,8 @@ impl Loader {
                 }
                 state.withdrawals.insert(id, known);
             }
-            ItemV1::Intent(known) => {
+            ItemV2::Relationship(known) => known.into_relationships(&mut state.relationships)?,
+            ItemV2::Intent(known) => {
                 let (id, intent) = known.into_intent()?;
                 if intent.status() == crate::state::Status::Created {
                     state.deadlines.insert((intent.expires_at, id));
@@ -130,10 +135,13 @@ impl Loader {
                 if intent.is_unsettled() {
                     state.unsettled.insert(id);
                 }
+                if let Some(due) = intent.delivery_due() {
+                    state.deliveries.insert((due, id));
+                }
                 state.intents.insert(id, Arc::new(intent));
             }
-            ItemV1::End(count) if count == self.items => self.ended = true,
-            ItemV1::End(_) => return Err(DecodeError::OutOfRange { field: "end" }),
+            ItemV2::End(count) if count == self.items => self.ended = true,
+            ItemV2::End(_) => return Err(DecodeError::OutOfRange { field: "end" }),
         }
         self.items += 1;
         Ok(())
@@ -148,7 +156,7 @@ impl Loader {
     }
 }
 
-impl ItemV1<'_> {
+impl ItemV2<'_> {
     fn place(&self) -> u8 {
         match self {
             Self::Head(_) => 0,
@@ -156,13 +164,14 @@ impl ItemV1<'_> {
             Self::Account(_) => 2,
             Self::Usage(_) => 3,
             Self::Withdrawal(_) => 4,
-            Self::Intent(_) => 5,
-            Self::End(_) => 6,
+            Self::Relationship(_) => 5,
+            Self::Intent(_) => 6,
+            Self::End(_) => 7,
         }
     }
 }
 
-fn bytes(item: &ItemV1<'_>) -> Vec<u8> {
+fn bytes(item: &ItemV2<'_>) -> Vec<u8> {
     bincode::encode_to_vec(item, CONFIG)
         .expect("writing to memory cannot fail, and every type here has an encoding")
 }

@@ -4,23 +4,28 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bincode::{BorrowDecode, Encode};
 
 use super::{AccountId, Archive, IntentId, NodeId, Position, Quarks, Timestamp};
+use crate::event::PaymentForm;
 use crate::ids::{Revision, Signature};
+use crate::login::{LoggedIn, Relationship};
 use crate::payment::Payment;
 use crate::record::{
-    AuthorizationV2, DecodeError, PolicyV2, RefundV2, TermsV2, TransactionV2, WithdrawalV2, attempt_state,
-    rate, signature_rule,
+    AuthorizationV2, DecodeError, DeliveryOutcomeV3, LoginTermsV3, PolicyV2, RefundV2, SiteV3, TermsV2,
+    TransactionV2, WithdrawalV2, attempt_state, form_parts, into_domain, into_form, micros, rate,
+    signature_rule,
 };
 use crate::state::{
-    Account, Attempt, Intent, Ledger, Phase, Progress, RateTable, ScheduledRefund, ScheduledTransaction,
-    ScheduledWithdrawal, Settlement, Side, State, Submission, Usage, Windows,
+    Account, Asked, Attempt, Intent, Ledger, Phase, Progress, RateTable, Relationships, ScheduledRefund,
+    ScheduledTransaction, ScheduledWithdrawal, Settlement, Side, State, Submission, Usage, Windows,
 };
+use crate::webhook::{Delivery, DeliveryAttempt, Webhook};
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct HeadV1 {
+pub(super) struct HeadV2 {
     node: Option<[u8; 32]>,
     position: u64,
     time: u64,
@@ -32,7 +37,7 @@ pub(super) struct HeadV1 {
     away: u64,
 }
 
-impl HeadV1 {
+impl HeadV2 {
     pub(super) fn of(state: &State, away: u64) -> Self {
         Self {
             node: state.node.map(|node| node.0),
@@ -65,13 +70,13 @@ impl HeadV1 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct RatesV1<'a> {
+pub(super) struct RatesV2<'a> {
     published_at: u64,
     source: Cow<'a, str>,
     rates: Vec<([u8; 3], u64, u8)>,
 }
 
-impl<'a> RatesV1<'a> {
+impl<'a> RatesV2<'a> {
     pub(super) fn of(table: &'a RateTable) -> Self {
         let rate = |(currency, rate): (&crate::currency::Currency, &crate::currency::Rate)| {
             (currency.code(), rate.mantissa(), rate.scale())
@@ -93,13 +98,13 @@ impl<'a> RatesV1<'a> {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct AccountV1 {
+pub(super) struct AccountV2 {
     id: [u8; 32],
     balance: u64,
     reserved: u64,
 }
 
-impl AccountV1 {
+impl AccountV2 {
     pub(super) fn of(id: &AccountId, account: &Account) -> Self {
         Self { id: id.0, balance: account.balance.get(), reserved: account.reserved.get() }
     }
@@ -111,14 +116,14 @@ impl AccountV1 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct UsageV1 {
+pub(super) struct UsageV2 {
     account: [u8; 32],
     side: u8,
     amounts: Vec<(u64, u64)>,
     payments: Vec<(u64, u32)>,
 }
 
-impl UsageV1 {
+impl UsageV2 {
     pub(super) fn of((account, side): &(AccountId, Side), windows: &Windows) -> Self {
         Self {
             account: account.0,
@@ -141,12 +146,12 @@ impl UsageV1 {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct ProgressV1 {
+struct ProgressV2 {
     attempts: Vec<(u8, String)>,
     contradictions: u8,
 }
 
-impl From<&Progress> for ProgressV1 {
+impl From<&Progress> for ProgressV2 {
     fn from(progress: &Progress) -> Self {
         let attempt = |attempt: &Attempt| (attempt.state as u8, attempt.reason.clone());
         let attempts = progress.attempts().iter().map(attempt).collect();
@@ -154,7 +159,7 @@ impl From<&Progress> for ProgressV1 {
     }
 }
 
-impl ProgressV1 {
+impl ProgressV2 {
     fn into_progress(self) -> Result<Progress, DecodeError> {
         let attempt = |(state, reason)| Ok(Attempt { state: attempt_state(state)?, reason });
         let attempts = self.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?;
@@ -163,15 +168,15 @@ impl ProgressV1 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct ScheduledWithdrawalV1<'a> {
+pub(super) struct ScheduledWithdrawalV2<'a> {
     withdrawal: WithdrawalV2<'a>,
     scheduled: u64,
     last_position: u64,
     at: u64,
-    progress: ProgressV1,
+    progress: ProgressV2,
 }
 
-impl<'a> From<&'a ScheduledWithdrawal> for ScheduledWithdrawalV1<'a> {
+impl<'a> From<&'a ScheduledWithdrawal> for ScheduledWithdrawalV2<'a> {
     fn from(known: &'a ScheduledWithdrawal) -> Self {
         Self {
             withdrawal: (&known.withdrawal).into(),
@@ -183,7 +188,7 @@ impl<'a> From<&'a ScheduledWithdrawal> for ScheduledWithdrawalV1<'a> {
     }
 }
 
-impl ScheduledWithdrawalV1<'_> {
+impl ScheduledWithdrawalV2<'_> {
     pub(super) fn into_withdrawal(self) -> Result<ScheduledWithdrawal, DecodeError> {
         Ok(ScheduledWithdrawal {
             withdrawal: self.withdrawal.into(),
@@ -196,18 +201,20 @@ impl ScheduledWithdrawalV1<'_> {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct SubmissionV1 {
+struct SubmissionV2 {
     payload: Vec<u8>,
+    form: Option<(u8, Vec<u8>)>,
     signature: [u8; 64],
     rule: u8,
     position: u64,
     at: u64,
 }
 
-impl From<&Submission> for SubmissionV1 {
+impl From<&Submission> for SubmissionV2 {
     fn from(submission: &Submission) -> Self {
         Self {
             payload: submission.payment.to_bytes(),
+            form: form_parts(&submission.form).map(|(form, signed)| (form, signed.into_owned())),
             signature: submission.signature.0,
             rule: submission.rule as u8,
             position: submission.position.0,
@@ -216,11 +223,15 @@ impl From<&Submission> for SubmissionV1 {
     }
 }
 
-impl SubmissionV1 {
+impl SubmissionV2 {
     fn into_submission(self) -> Result<Submission, DecodeError> {
         Ok(Submission {
             payment: Payment::from_bytes(&self.payload)
                 .map_err(|error| DecodeError::OutOfRange { field: error.field })?,
+            form: match self.form {
+                None => PaymentForm::Native,
+                Some((form, signed)) => into_form(form, signed.into())?,
+            },
             signature: Signature(self.signature),
             rule: signature_rule(self.rule)?,
             position: Position(self.position),
@@ -230,13 +241,13 @@ impl SubmissionV1 {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct SettlementV1 {
-    submission: SubmissionV1,
+struct SettlementV2 {
+    submission: SubmissionV2,
     scheduled: u64,
-    transactions: Vec<(TransactionV2, ProgressV1)>,
+    transactions: Vec<(TransactionV2, ProgressV2)>,
 }
 
-impl From<&Settlement> for SettlementV1 {
+impl From<&Settlement> for SettlementV2 {
     fn from(settlement: &Settlement) -> Self {
         let twin = |known: &ScheduledTransaction| ((&known.transaction).into(), (&known.progress).into());
         Self {
@@ -247,9 +258,9 @@ impl From<&Settlement> for SettlementV1 {
     }
 }
 
-impl SettlementV1 {
+impl SettlementV2 {
     fn into_settlement(self) -> Result<Settlement, DecodeError> {
-        let known = |(transaction, progress): (TransactionV2, ProgressV1)| {
+        let known = |(transaction, progress): (TransactionV2, ProgressV2)| {
             let (transaction, progress) = (transaction.into(), progress.into_progress()?);
             Ok(ScheduledTransaction { transaction, progress })
         };
@@ -263,20 +274,116 @@ impl SettlementV1 {
 
 /// The phases of an intent that has not ended.
 #[derive(Encode, BorrowDecode)]
-enum PhaseV1 {
+enum PhaseV2<'a> {
     Created,
-    Submitted(SubmissionV1),
-    Verified(SubmissionV1),
-    Scheduled(SettlementV1),
-    Confirmed(SettlementV1),
+    Submitted(SubmissionV2),
+    Verified(SubmissionV2),
+    Scheduled(SettlementV2),
+    Confirmed(SettlementV2),
+    Failed(SettlementV2),
+    LoggedIn {
+        user: [u8; 32],
+        authorization: AuthorizationV2<'a>,
+        position: u64,
+        at: u64,
+    },
     /// Not written: what is in another phase has ended.
     Ended,
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct IntentV1<'a> {
+enum AskedV2<'a> {
+    Payment { terms: TermsV2, site: Option<SiteV3<'a>> },
+    Login(LoginTermsV3<'a>),
+}
+
+#[derive(Encode, BorrowDecode)]
+struct WebhookV2<'a> {
+    url: Cow<'a, str>,
+    registered: u64,
+    armed: Option<u64>,
+    delivery: DeliveryV2,
+    attempts: Vec<(u64, u64, DeliveryOutcomeV3<'a>)>,
+}
+
+#[derive(Encode, BorrowDecode)]
+enum DeliveryV2 {
+    Waiting,
+    Pending { due: u64 },
+    Delivered,
+    Failed,
+}
+
+impl<'a> From<&'a Webhook> for WebhookV2<'a> {
+    fn from(webhook: &'a Webhook) -> Self {
+        let attempt =
+            |attempt: &'a DeliveryAttempt| (attempt.at.0, micros(attempt.latency), (&attempt.outcome).into());
+        Self {
+            url: Cow::Borrowed(&webhook.url),
+            registered: webhook.registered.0,
+            armed: webhook.armed.map(|at| at.0),
+            delivery: match webhook.delivery {
+                Delivery::Waiting => DeliveryV2::Waiting,
+                Delivery::Pending { due } => DeliveryV2::Pending { due: due.0 },
+                Delivery::Delivered => DeliveryV2::Delivered,
+                Delivery::Failed => DeliveryV2::Failed,
+            },
+            attempts: webhook.attempts.iter().map(attempt).collect(),
+        }
+    }
+}
+
+impl WebhookV2<'_> {
+    fn into_webhook(self) -> Result<Webhook, DecodeError> {
+        let attempt = |(at, latency, outcome): (u64, u64, DeliveryOutcomeV3<'_>)| {
+            let (at, latency) = (Timestamp(at), Duration::from_micros(latency));
+            Ok(DeliveryAttempt { at, latency, outcome: outcome.into_outcome()? })
+        };
+        Ok(Webhook {
+            url: self.url.into_owned(),
+            registered: Position(self.registered),
+            armed: self.armed.map(Position),
+            delivery: match self.delivery {
+                DeliveryV2::Waiting => Delivery::Waiting,
+                DeliveryV2::Pending { due } => Delivery::Pending { due: Timestamp(due) },
+                DeliveryV2::Delivered => Delivery::Delivered,
+                DeliveryV2::Failed => Delivery::Failed,
+            },
+            attempts: self.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+pub(super) struct RelationshipV2<'a> {
+    authority: [u8; 32],
+    owner: [u8; 32],
+    domain: Cow<'a, str>,
+    established: u64,
+}
+
+impl<'a> RelationshipV2<'a> {
+    pub(super) fn of(authority: &AccountId, known: &'a Relationship) -> Self {
+        Self {
+            authority: authority.0,
+            owner: known.owner.0,
+            domain: known.domain.as_str().into(),
+            established: known.established.0,
+        }
+    }
+
+    pub(super) fn into_relationships(self, relationships: &mut Relationships) -> Result<(), DecodeError> {
+        let (owner, established) = (AccountId(self.owner), Position(self.established));
+        let known = Relationship { owner, domain: into_domain(&self.domain)?, established };
+        let established = relationships.establish(AccountId(self.authority), known);
+        established.ok_or(DecodeError::OutOfRange { field: "relationship" })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+pub(super) struct IntentV2<'a> {
     id: [u8; 32],
-    terms: TermsV2,
+    asked: AskedV2<'a>,
     authorization: AuthorizationV2<'a>,
     created_at: u64,
     created: u64,
@@ -286,18 +393,24 @@ pub(super) struct IntentV1<'a> {
     revision: u32,
     last_position: u64,
     ended: Option<u64>,
-    phase: PhaseV1,
-    refunds: Vec<(RefundV2, u64, ProgressV1)>,
+    phase: PhaseV2<'a>,
+    refunds: Vec<(RefundV2, u64, ProgressV2)>,
+    webhook: Option<WebhookV2<'a>>,
 }
 
-impl<'a> IntentV1<'a> {
+impl<'a> IntentV2<'a> {
     pub(super) fn of(id: &IntentId, intent: &'a Intent) -> Self {
         let refund = |known: &ScheduledRefund| {
             (RefundV2::from(&known.refund), known.scheduled.0, (&known.progress).into())
         };
         Self {
             id: id.0,
-            terms: (&intent.terms).into(),
+            asked: match &intent.asked {
+                Asked::Payment(terms) => {
+                    AskedV2::Payment { terms: terms.into(), site: terms.site.as_deref().map(SiteV3::from) }
+                }
+                Asked::Login(login) => AskedV2::Login((&**login).into()),
+            },
             authorization: (&intent.authorization).into(),
             created_at: intent.created_at.0,
             created: intent.created.0,
@@ -308,24 +421,39 @@ impl<'a> IntentV1<'a> {
             last_position: intent.last_position.0,
             ended: intent.ended.map(|at| at.0),
             phase: match &intent.phase {
-                Phase::Created => PhaseV1::Created,
-                Phase::Submitted(submission) => PhaseV1::Submitted((&**submission).into()),
-                Phase::Verified(submission) => PhaseV1::Verified((&**submission).into()),
-                Phase::Scheduled(settlement) => PhaseV1::Scheduled((&**settlement).into()),
-                Phase::Confirmed(settlement) => PhaseV1::Confirmed((&**settlement).into()),
-                Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) | Phase::Failed(_) => PhaseV1::Ended,
+                Phase::Created => PhaseV2::Created,
+                Phase::Submitted(submission) => PhaseV2::Submitted((&**submission).into()),
+                Phase::Verified(submission) => PhaseV2::Verified((&**submission).into()),
+                Phase::Scheduled(settlement) => PhaseV2::Scheduled((&**settlement).into()),
+                Phase::Confirmed(settlement) => PhaseV2::Confirmed((&**settlement).into()),
+                Phase::Failed(settlement) => PhaseV2::Failed((&**settlement).into()),
+                Phase::LoggedIn(login) => PhaseV2::LoggedIn {
+                    user: login.user.0,
+                    authorization: (&login.authorization).into(),
+                    position: login.position.0,
+                    at: login.at.0,
+                },
+                Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) => PhaseV2::Ended,
             },
             refunds: intent.refunds.iter().map(refund).collect(),
+            webhook: intent.webhook.as_deref().map(Into::into),
         }
     }
 
     pub(super) fn into_intent(self) -> Result<(IntentId, Intent), DecodeError> {
-        let refund = |(refund, scheduled, progress): (RefundV2, u64, ProgressV1)| {
+        let refund = |(refund, scheduled, progress): (RefundV2, u64, ProgressV2)| {
             let (refund, scheduled) = (refund.into(), Position(scheduled));
             Ok(ScheduledRefund { refund, scheduled, progress: progress.into_progress()? })
         };
         let intent = Intent {
-            terms: self.terms.into_terms()?,
+            asked: match self.asked {
+                AskedV2::Payment { terms, site } => {
+                    let mut terms = terms.into_terms()?;
+                    terms.site = site.map(|site| site.into_site().map(Box::new)).transpose()?;
+                    Asked::Payment(terms)
+                }
+                AskedV2::Login(login) => Asked::Login(Box::new(login.into_terms()?)),
+            },
             authorization: self.authorization.into_authorization()?,
             created_at: Timestamp(self.created_at),
             created: Position(self.created),
@@ -336,14 +464,24 @@ impl<'a> IntentV1<'a> {
             last_position: Position(self.last_position),
             ended: self.ended.map(Position),
             phase: match self.phase {
-                PhaseV1::Created => Phase::Created,
-                PhaseV1::Submitted(submission) => Phase::Submitted(Box::new(submission.into_submission()?)),
-                PhaseV1::Verified(submission) => Phase::Verified(Box::new(submission.into_submission()?)),
-                PhaseV1::Scheduled(settlement) => Phase::Scheduled(Box::new(settlement.into_settlement()?)),
-                PhaseV1::Confirmed(settlement) => Phase::Confirmed(Box::new(settlement.into_settlement()?)),
-                PhaseV1::Ended => return Err(DecodeError::OutOfRange { field: "phase" }),
+                PhaseV2::Created => Phase::Created,
+                PhaseV2::Submitted(submission) => Phase::Submitted(Box::new(submission.into_submission()?)),
+                PhaseV2::Verified(submission) => Phase::Verified(Box::new(submission.into_submission()?)),
+                PhaseV2::Scheduled(settlement) => Phase::Scheduled(Box::new(settlement.into_settlement()?)),
+                PhaseV2::Confirmed(settlement) => Phase::Confirmed(Box::new(settlement.into_settlement()?)),
+                PhaseV2::Failed(settlement) => Phase::Failed(Box::new(settlement.into_settlement()?)),
+                PhaseV2::LoggedIn { user, authorization, position, at } => {
+                    Phase::LoggedIn(Box::new(LoggedIn {
+                        user: AccountId(user),
+                        authorization: authorization.into_authorization()?,
+                        position: Position(position),
+                        at: Timestamp(at),
+                    }))
+                }
+                PhaseV2::Ended => return Err(DecodeError::OutOfRange { field: "phase" }),
             },
             refunds: self.refunds.into_iter().map(refund).collect::<Result<_, _>>()?,
+            webhook: self.webhook.map(|webhook| webhook.into_webhook().map(Box::new)).transpose()?,
         };
         Ok((IntentId(self.id), intent))
     }

@@ -2,19 +2,22 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Progress, TransactionState};
-use crate::event::{Authorization, CanceledBy, SignatureRule, Transaction};
+use crate::event::{Authorization, CanceledBy, PaymentForm, SignatureRule, Transaction};
 use crate::ids::{Position, Revision, Signature, Timestamp, TransactionId};
+use crate::login::{LoggedIn, LoginTerms};
 use crate::money::Quarks;
 use crate::payment::{Payment, Transfer};
 use crate::refund::Refund;
 use crate::rejection::Rejection;
+use crate::site::Domain;
 use crate::terms::Terms;
+use crate::webhook::Webhook;
 
 /// What is known of one intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// What the merchant asked for.
-    pub terms: Terms,
+    pub asked: Asked,
     /// The rendezvous key's signature over it.
     pub authorization: Authorization,
     /// When it was created.
@@ -38,6 +41,17 @@ pub struct Intent {
     /// What was given back, or is being; only ever of a confirmed intent. In order, never more than a policy's
     /// `max_refunds` at the time.
     pub refunds: Vec<ScheduledRefund>,
+    /// Who is to be told when it is paid, if somebody is.
+    pub webhook: Option<Box<Webhook>>,
+}
+
+/// What an intent asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A payment; with a verified site in its terms also who pays it.
+    Payment(Terms),
+    /// Who somebody is, and no money.
+    Login(Box<LoginTerms>),
 }
 
 /// Where an intent is in its life, with what is known only there. In boxes, so that the many intents that nobody has paid yet
@@ -62,6 +76,8 @@ pub enum Phase {
     Rejected(Box<Rejection>),
     /// A transaction failed for good.
     Failed(Box<Settlement>),
+    /// Somebody logged in, where that was all that was asked for. By name it is confirmed.
+    LoggedIn(Box<LoggedIn>),
 }
 
 /// A payer's signed payment.
@@ -69,7 +85,9 @@ pub enum Phase {
 pub struct Submission {
     /// The payment.
     pub payment: Payment,
-    /// The payer's signature over its bytes.
+    /// What the payer's signature covers.
+    pub form: PaymentForm,
+    /// The payer's signature.
     pub signature: Signature,
     /// The rule the signature passed.
     pub rule: SignatureRule,
@@ -166,6 +184,47 @@ impl Status {
 }
 
 impl Intent {
+    /// What a payer is to pay; `None` where it only asks who somebody is.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        match &self.asked {
+            Asked::Payment(terms) => Some(terms),
+            Asked::Login(_) => None,
+        }
+    }
+
+    /// The domain that it asks to log in to; `None` where it does not.
+    #[must_use]
+    pub fn login_domain(&self) -> Option<&Domain> {
+        match &self.asked {
+            Asked::Payment(terms) => {
+                terms.site.as_ref().filter(|site| site.verifier.is_some()).map(|site| &site.domain)
+            }
+            Asked::Login(login) => Some(&login.domain),
+        }
+    }
+
+    /// Who logged in, where that was all that was asked for.
+    #[must_use]
+    pub fn logged_in(&self) -> Option<&LoggedIn> {
+        match &self.phase {
+            Phase::LoggedIn(login) => Some(login),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody has done what it asks for: paid, whatever became of that later, or logged in.
+    #[must_use]
+    pub fn is_submitted(&self) -> bool {
+        self.submission().is_some() || self.logged_in().is_some()
+    }
+
+    /// When the next attempt at its webhook is to be made, if there is one.
+    #[must_use]
+    pub fn delivery_due(&self) -> Option<Timestamp> {
+        self.webhook.as_ref().and_then(|webhook| webhook.due())
+    }
+
     /// The phase by name alone.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -180,7 +239,11 @@ impl Intent {
             Phase::Scheduled(settlement) | Phase::Confirmed(settlement) | Phase::Failed(settlement) => {
                 Some(&settlement.submission)
             }
-            Phase::Created | Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) => None,
+            Phase::Created
+            | Phase::Canceled(_)
+            | Phase::Expired
+            | Phase::Rejected(_)
+            | Phase::LoggedIn(_) => None,
         }
     }
 
@@ -196,7 +259,8 @@ impl Intent {
             | Phase::Verified(_)
             | Phase::Canceled(_)
             | Phase::Expired
-            | Phase::Rejected(_) => None,
+            | Phase::Rejected(_)
+            | Phase::LoggedIn(_) => None,
         }
     }
 
@@ -217,10 +281,11 @@ impl Intent {
         Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
     }
 
-    /// Whether nothing about it is under way: no payer can come, and no rail has anything left to say.
+    /// Whether nothing about it is under way: no payer can come, no rail has anything left to say, and nobody is still to be
+    /// told.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.status().is_terminal() && !self.is_unsettled()
+        self.status().is_terminal() && !self.is_unsettled() && self.delivery_due().is_none()
     }
 
     /// Whether a rail still has something to say about it.
@@ -238,7 +303,7 @@ impl Phase {
             Self::Submitted(_) => Status::Submitted,
             Self::Verified(_) => Status::Verified,
             Self::Scheduled(_) => Status::Scheduled,
-            Self::Confirmed(_) => Status::Confirmed,
+            Self::Confirmed(_) | Self::LoggedIn(_) => Status::Confirmed,
             Self::Canceled(_) => Status::Canceled,
             Self::Expired => Status::Expired,
             Self::Rejected(_) => Status::Rejected,

@@ -5,6 +5,7 @@ mod intent;
 mod ledger;
 mod progress;
 mod rates;
+mod relationships;
 mod shards;
 mod usage;
 
@@ -21,11 +22,14 @@ use crate::policy::{Limits, Policy};
 use crate::withdrawal::Withdrawal;
 
 pub use archive::{Archive, Ended, Key};
-pub use intent::{Intent, Phase, ScheduledRefund, ScheduledTransaction, Settlement, Status, Submission};
+pub use intent::{
+    Asked, Intent, Phase, ScheduledRefund, ScheduledTransaction, Settlement, Status, Submission,
+};
 pub use ledger::{Account, Ledger};
 pub(crate) use progress::Word;
 pub use progress::{Attempt, MAX_CONTRADICTIONS, Progress, TransactionState};
 pub use rates::{MAX_RATES, MAX_SOURCE_BYTES, MAX_TABLES, RateTable, Rates};
+pub use relationships::Relationships;
 pub(crate) use shards::{Sharded, Shards};
 pub(crate) use usage::Windows;
 pub use usage::{Side, Usage};
@@ -44,6 +48,7 @@ pub struct State {
     pub(crate) deposits: Shards<DepositKey, Deposit>,
     pub(crate) withdrawals: Shards<TransactionId, ScheduledWithdrawal>,
     pub(crate) intents: Shards<IntentId, Arc<Intent>>,
+    pub(crate) relationships: Relationships,
     pub(crate) archive: Archive,
     /// How many things that have ended are put away: not part of the digest.
     pub(crate) away: u64,
@@ -53,6 +58,8 @@ pub struct State {
     pub(crate) unsettled: BTreeSet<IntentId>,
     /// Withdrawals that are not final: derived, not part of the digest.
     pub(crate) open_withdrawals: BTreeSet<TransactionId>,
+    /// Intents with a pending webhook, by when it is due: derived, not part of the digest.
+    pub(crate) deliveries: BTreeSet<(Timestamp, IntentId)>,
 }
 
 /// A deposit, remembered for ever so that its key works once.
@@ -114,11 +121,13 @@ impl Default for State {
             deposits: Shards::default(),
             withdrawals: Shards::default(),
             intents: Shards::default(),
+            relationships: Relationships::default(),
             archive: Archive::default(),
             away: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
+            deliveries: BTreeSet::new(),
         }
     }
 }
@@ -249,6 +258,34 @@ impl State {
         self.deadlines.first().map(|(deadline, _)| Timestamp(deadline.0.saturating_add(1)))
     }
 
+    /// The accounts that owners are known to sites by.
+    #[must_use]
+    pub fn relationships(&self) -> &Relationships {
+        &self.relationships
+    }
+
+    /// Who is logged in with an intent: who logged in, or of a payment that asked for it the account that the site knows its
+    /// payer by.
+    #[must_use]
+    pub fn user(&self, intent: &Intent) -> Option<AccountId> {
+        if let Some(login) = intent.logged_in() {
+            return Some(login.user);
+        }
+        let (payer, domain) = (intent.submission()?.payment.payer, intent.login_domain()?);
+        self.relationships.of(&payer, domain)
+    }
+
+    /// The intents whose webhook is to be called at `now` or was to be before, earliest first.
+    pub fn due_deliveries(&self, now: Timestamp) -> impl Iterator<Item = (&IntentId, &Intent)> {
+        let due = self.deliveries.iter().take_while(move |(due, _)| *due <= now);
+        due.filter_map(|(_, id)| self.intents.get_key_value(id)).map(|(id, intent)| (id, &**intent))
+    }
+
+    /// Every intent whose webhook is still to be called, with when, earliest first.
+    pub fn deliveries(&self) -> impl Iterator<Item = (Timestamp, IntentId)> {
+        self.deliveries.iter().copied()
+    }
+
     /// Everything but the derived indexes.
     pub(crate) fn clone_without_indexes(&self) -> Self {
         Self {
@@ -263,11 +300,13 @@ impl State {
             deposits: self.deposits.clone(),
             withdrawals: self.withdrawals.clone(),
             intents: self.intents.clone(),
+            relationships: self.relationships.clone(),
             archive: self.archive.clone(),
             away: self.away,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
+            deliveries: BTreeSet::new(),
         }
     }
 

@@ -20,18 +20,25 @@ use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::Policy;
 use quittance_core::refund::Refund;
+use quittance_core::site::Site;
 use quittance_core::state::{State, Status, TransactionState};
 use quittance_core::terms::Terms;
 use quittance_core::verify::recheck;
+use quittance_core::webhook::DeliveryOutcome;
 use quittance_core::withdrawal::Withdrawal;
 
 use super::model::{Model, Said};
 use super::{
-    FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, expecting, fee, intent, mark_scanned, outcome,
-    payer, rate, rates, refund, refund_of, report_attempt, report_withdrawal, shop, submit, withdraw,
-    withdrawal_of,
+    FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, establish, expecting, fee, intent, login,
+    login_terms, mark_scanned, outcome, payer, rate, rates, refund, refund_of, register_webhook,
+    report_attempt, report_delivery, report_withdrawal, request_login, shop, submit, withdraw, withdrawal_of,
 };
 
+const SITES: [&str; 2] = ["shop.example", "news.example"];
+/// The seed of the key that the sites publish; the next one's is published nowhere.
+const VERIFIER: u8 = 150;
+/// The seed of the first account that a site may know somebody by.
+const KNOWN_AS: u8 = 160;
 const PAYERS: u8 = 4;
 const INTENTS: u8 = 8;
 const PRICES: [&str; 6] = ["0.00002", "0.00002002", "0.00003", "1", "0.000000000000000001", "0.00001999"];
@@ -39,7 +46,7 @@ const DEPOSITS: [u64; 5] = [0, 250_000_000, 50_000_000_000, 5_000_000_000_000, u
 const PARTS: [u64; 5] = [0, 1, 100_000, 12_475_000_000, 24_950_000_000];
 
 /// Funds for two payers, rates and an intent: most histories that begin so come to a payment.
-pub(crate) const BEGUN: &[u8] = &[180, 0, 0, 3, 181, 1, 1, 3, 196, 0, 2, 0, 0, 0, 0, 0, 1, 1, 1, 7];
+pub(crate) const BEGUN: &[u8] = &[180, 0, 0, 3, 181, 1, 1, 3, 196, 0, 2, 0, 0, 0, 0, 0, 1, 1, 1, 7, 7];
 
 /// A sequence under way.
 pub(crate) struct Run<'a> {
@@ -94,11 +101,16 @@ impl Run<'_> {
 
     fn step(&mut self, what: u8) {
         match what {
-            0..16 => {
+            0..13 => {
                 let (seed, terms) = (1 + self.below(INTENTS), self.terms());
                 self.send(create(seed, terms));
             }
-            16..28 => {
+            13..16 => {
+                let (seed, site) = (1 + self.below(INTENTS), SITES[usize::from(self.below(2))]);
+                let verifier = VERIFIER + self.below(8) / 7;
+                self.send(request_login(seed, login_terms(site, verifier)));
+            }
+            16..24 => {
                 let seed = 1 + self.below(INTENTS);
                 self.perhaps_expecting(seed, mark_scanned(seed));
             }
@@ -108,12 +120,12 @@ impl Run<'_> {
                 self.perhaps_expecting(seed, cancel(seed, by));
             }
             36..84 => self.pay(what % 3),
-            84..96 if !self.payments.is_empty() => {
+            84..90 if !self.payments.is_empty() => {
                 let index = usize::from(self.below(255)) % self.payments.len();
                 let (seed, payment) = self.payments[index].clone();
                 self.send(submit(seed, &payment));
             }
-            96..144 => self.settle(),
+            96..138 => self.settle(),
             144..162 => self.give_back(),
             162..170 => {
                 // Whoever may hold something; an address that is there, missing or too long; another node's now and then.
@@ -146,7 +158,9 @@ impl Run<'_> {
                 self.world.now =
                     if self.below(8) == 0 { now.saturating_sub(step) } else { now.saturating_add(step) };
             }
-            236..244 => self.input(Input::Tick),
+            236..239 => self.input(Input::Tick),
+            24..28 | 138..144 | 239..245 => self.tell(),
+            90..96 | 245..248 => self.log_in(),
             255 => self.heal(),
             _ => {
                 // Late, twice, out of order: the network may do that to any request.
@@ -157,6 +171,57 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Webhooks: registered, called, called again.
+    fn tell(&mut self) {
+        match self.below(8) {
+            0..3 => {
+                let urls = ["https://shop.example/paid", "https://other.example/", "", "https://a b"];
+                let url = urls[usize::from(self.below(8) / 2)];
+                let seed = self.one_that_is(Status::Created);
+                self.send(register_webhook(seed, url));
+            }
+            3 => {
+                let seed = 1 + self.below(INTENTS);
+                self.send(Request::Redeliver { intent: intent(seed) });
+            }
+            _ => {
+                let state = self.world.core.state();
+                let due = state.deliveries().next().map(|(_, id)| id);
+                let seed = due.and_then(|id| (1..=INTENTS).find(|seed| intent(*seed) == id));
+                let seed = seed.unwrap_or(1 + self.below(INTENTS));
+                let next =
+                    self.world.core.state().intent(&intent(seed)).and_then(|known| known.webhook.as_ref());
+                let next = next.map_or(1, |webhook| webhook.next_attempt());
+                let attempt = next.wrapping_add(self.below(8) / 6).wrapping_sub(self.below(8) / 7);
+                let status = [None, Some(500), Some(200), Some(204)][usize::from(self.below(4))];
+                let latency = Duration::from_millis(1 << self.below(24));
+                self.send(report_delivery(seed, attempt, status, latency));
+            }
+        }
+    }
+
+    fn log_in(&mut self) {
+        let (owner, site) = (100 + self.below(PAYERS), SITES[usize::from(self.below(2))]);
+        let account = KNOWN_AS + self.below(4);
+        if self.below(3) == 0 {
+            self.send(establish(owner, site, account));
+            return;
+        }
+        // Mostly where a login is asked for, by an account that the site knows.
+        let any = 1 + self.below(INTENTS);
+        let state = self.world.core.state();
+        let asks = |seed: &u8| state.intent(&intent(*seed)).is_some_and(|known| known.terms().is_none());
+        let seed = (0..INTENTS).map(|offset| 1 + (any + offset) % INTENTS).find(asks).unwrap_or(any);
+        let domain = state.intent(&intent(seed)).and_then(|known| known.login_domain());
+        let is_known = |account: &u8| {
+            let relationship = state.relationships().get(&payer(*account));
+            relationship.is_some_and(|known| Some(&known.domain) == domain)
+        };
+        let user =
+            (KNOWN_AS..KNOWN_AS + 4).find(is_known).filter(|_| !any.is_multiple_of(4)).unwrap_or(account);
+        self.send(login(seed, user));
     }
 
     /// One in four says which revision its sender saw; half of these are right.
@@ -187,7 +252,15 @@ impl Run<'_> {
             _ => Metadata::default(),
         };
         let amount = NativeAmount::from_hundredths(hundredths).expect("every one is in range");
-        Terms { destination, currency, amount, fees, expires_at, metadata }
+        let site = match self.below(8) {
+            0 => Some((None, SITES[0])),
+            1 => Some((Some(payer(VERIFIER)), SITES[0])),
+            2 => Some((Some(payer(VERIFIER)), SITES[1])),
+            _ => None,
+        };
+        let site = site
+            .map(|(verifier, domain)| Box::new(Site { domain: domain.parse().expect("a domain"), verifier }));
+        Terms { destination, currency, amount, fees, expires_at, metadata, site }
     }
 
     fn pay(&mut self, how: u8) {
@@ -406,6 +479,14 @@ impl Run<'_> {
             let before = self.world.core.state().position();
             self.input(Input::Tick);
             assert_ne!(self.world.core.state().position(), before, "a deadline that nothing comes of");
+        }
+        let next = |run: &Self| run.world.core.state().deliveries().next();
+        while let Some((due, id)) = next(self) {
+            self.world.now = self.world.now.max(due);
+            let known = self.world.core.state().intent(&id).and_then(|known| known.webhook.as_ref());
+            let attempt = known.expect("it is listed").next_attempt();
+            let (outcome, latency) = (DeliveryOutcome::Answered { status: 503 }, Duration::ZERO);
+            self.send(Request::ReportDelivery { intent: id, attempt, outcome, latency });
         }
         loop {
             let state = self.world.core.state();

@@ -9,11 +9,12 @@ use std::time::Duration;
 use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::{Currency, Rate};
-use quittance_core::event::{AttemptState, CanceledBy, Event, Record};
+use quittance_core::event::{AttemptState, CanceledBy, Event, PaymentForm, Record};
 use quittance_core::ids::{
     AccountId, AttemptNumber, CausationId, DepositKey, IdempotencyKey, IntentId, NodeId, Revision, Signature,
     Timestamp, TransactionId,
 };
+use quittance_core::login::LoginTerms;
 use quittance_core::machine::{Answer, Core, Effects, Input};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
@@ -22,9 +23,13 @@ use quittance_core::policy::Policy;
 use quittance_core::quote::quote;
 use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::site::Domain;
 use quittance_core::state::Status;
 use quittance_core::terms::{Fee, Terms};
-use quittance_core::verify::{cancel_signing_bytes, scan_signing_bytes};
+use quittance_core::verify::{
+    cancel_signing_bytes, login_signing_bytes, relationship_signing_bytes, scan_signing_bytes,
+};
+use quittance_core::webhook::DeliveryOutcome;
 use quittance_core::withdrawal::Withdrawal;
 
 /// The sequencer of these worlds.
@@ -83,6 +88,7 @@ pub(crate) fn usd(hundredths: u64) -> Terms {
         fees: Vec::new(),
         expires_at: None,
         metadata: Metadata::default(),
+        site: None,
     }
 }
 
@@ -113,7 +119,60 @@ pub(crate) fn cancel(seed: u8, by: CanceledBy) -> Request {
 pub(crate) fn submit(seed: u8, payment: &Payment) -> Request {
     let payload = payment.to_bytes();
     let signature = sign(seed, &payload);
-    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature, expected: None }
+    Request::Submit {
+        intent: payment.intent,
+        payer: payment.payer,
+        payload,
+        form: PaymentForm::Native,
+        signature,
+        expected: None,
+    }
+}
+
+/// What a site asks for that wants to know who somebody is.
+pub(crate) fn login_terms(domain: &str, verifier: u8) -> LoginTerms {
+    LoginTerms { domain: domain.parse().unwrap(), verifier: payer(verifier) }
+}
+
+pub(crate) fn request_login(seed: u8, login: LoginTerms) -> Request {
+    let signature = sign(seed, &login.signing_bytes(intent(seed)));
+    Request::RequestLogin { intent: intent(seed), login, signed: Unproven::native(signature) }
+}
+
+/// The key of `user` logs in.
+pub(crate) fn login(seed: u8, user: u8) -> Request {
+    let signature = sign(user, &login_signing_bytes(intent(seed), payer(user)));
+    Request::Login { intent: intent(seed), user: payer(user), signed: Unproven::native(signature) }
+}
+
+/// The owner's key gets an account for a site.
+pub(crate) fn establish(owner: u8, domain: &str, account: u8) -> Request {
+    let (domain, authority): (Domain, _) = (domain.parse().unwrap(), payer(account));
+    let signature = sign(owner, &relationship_signing_bytes(payer(owner), &domain, authority));
+    let signed = Unproven::native(signature);
+    Request::EstablishRelationship { owner: payer(owner), domain, authority, signed }
+}
+
+pub(crate) fn register_webhook(seed: u8, url: &str) -> Request {
+    Request::RegisterWebhook { intent: intent(seed), url: url.into() }
+}
+
+/// The deliverer's word on an attempt: the status that came, or none.
+pub(crate) fn report_delivery(seed: u8, attempt: u8, status: Option<u16>, latency: Duration) -> Request {
+    let outcome = match status {
+        Some(status) => DeliveryOutcome::Answered { status },
+        None => DeliveryOutcome::Unreachable { reason: "connection refused".into() },
+    };
+    Request::ReportDelivery { intent: intent(seed), attempt, outcome, latency }
+}
+
+/// The same payment, signed in the words of another protocol, whatever those are: the adapter vouches for them.
+pub(crate) fn submit_as_actions(seed: u8, payment: &Payment) -> Request {
+    let words = [b"actions for ".as_slice(), &payment.to_bytes()].concat();
+    let (payload, signature) = (payment.to_bytes(), sign(seed, &words));
+    let form = PaymentForm::CodeSubmitActions(words);
+    let (intent, payer) = (payment.intent, payment.payer);
+    Request::Submit { intent, payer, payload, form, signature, expected: None }
 }
 
 pub(crate) fn deposit(text: &str, account: AccountId, quarks: u64) -> Request {

@@ -10,7 +10,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::digest::Digest;
-use quittance_core::event::CanceledBy;
+use quittance_core::event::{CanceledBy, PaymentForm};
 use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Signature, Timestamp,
@@ -53,14 +53,19 @@ pub(crate) fn deposit(number: u64) -> Request {
 
 /// A request for five kin.
 pub(crate) fn create(seed: u8) -> Request {
+    create_for(seed, SHOP)
+}
+
+pub(crate) fn create_for(seed: u8, destination: AccountId) -> Request {
     let amount = NativeAmount::from_hundredths(500).unwrap();
     let terms = Terms {
-        destination: SHOP,
+        destination,
         currency: Currency::KIN,
         amount,
         fees: Vec::new(),
         expires_at: None,
         metadata: Metadata::default(),
+        site: None,
     };
     let signature = sign(seed, &terms.signing_bytes(intent(seed)));
     Request::Create { intent: intent(seed), terms, signed: Unproven::native(signature) }
@@ -69,7 +74,14 @@ pub(crate) fn create(seed: u8) -> Request {
 pub(crate) fn submit(seed: u8, payment: &Payment) -> Request {
     let payload = payment.to_bytes();
     let signature = sign(seed, &payload);
-    Request::Submit { intent: payment.intent, payer: payment.payer, payload, signature, expected: None }
+    Request::Submit {
+        intent: payment.intent,
+        payer: payment.payer,
+        payload,
+        form: PaymentForm::Native,
+        signature,
+        expected: None,
+    }
 }
 
 pub(crate) fn settled(seed: u8, payment: &Payment) -> Request {

@@ -126,6 +126,11 @@ fn asked(cause: &str) -> &'static str {
         Some(CommandKind::Submit) => "submit: a payer submitted a signed payment",
         Some(CommandKind::Refund) => "refund: the destination asked to give back",
         Some(CommandKind::ReportSettlement) => "report_settlement: the rail reported",
+        Some(CommandKind::RequestLogin) => "request_login: a site asked who somebody is",
+        Some(CommandKind::Login) => "login: a payer logged in",
+        Some(CommandKind::RegisterWebhook) => "register_webhook: somebody wants to be told",
+        Some(CommandKind::ReportDelivery) => "report_delivery: the webhook was called",
+        Some(CommandKind::Redeliver) => "redeliver: the operator ordered the webhook again",
         Some(CommandKind::Tick) => "nobody asked: the deadline passed",
         None => "asked in a way this program does not know",
     }

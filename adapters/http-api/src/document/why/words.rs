@@ -37,6 +37,13 @@ pub(super) fn of(name: &str, data: &Value) -> Vec<String> {
             let (known, reported) = (text(data, "known"), text(data, "reported"));
             [attempt(data), vec![format!("{known} stands, {reported} came")]].concat()
         }
+        "payment_intent.login_requested" => vec![
+            format!("{} asks", text(&data["login"], "domain")),
+            format!("open until {}", text(data, "expires_at")),
+        ],
+        "payment_intent.logged_in" => vec![format!("as {}", text(data, "user"))],
+        "webhook.registered" => vec![format!("at {:?}", text(data, "url"))],
+        "webhook.delivered" | "webhook.attempt_failed" => delivery(data),
         "settlement.attempt_sent"
         | "settlement.attempt_indeterminate"
         | "settlement.attempt_failed"
@@ -63,6 +70,10 @@ fn created(data: &Value) -> Vec<String> {
         // A stranger's words: escaped, so that they cannot steer a terminal.
         lines.push(format!("{key} = {:?}", value.as_str().unwrap_or("?")));
     }
+    if let Some(domain) = terms["site"]["domain"].as_str() {
+        let proved = if terms["site"]["verifier"].is_string() { "proved" } else { "not proved" };
+        lines.push(format!("under the domain {domain}, which is {proved}"));
+    }
     lines.push(format!("open until {}", text(data, "expires_at")));
     lines
 }
@@ -75,6 +86,21 @@ fn submitted(data: &Value) -> Vec<String> {
         format!("payer {}", text(data, "payer")),
         format!("{total} quarks for {amount} {currency} at {rate} per kin"),
     ]
+}
+
+fn delivery(data: &Value) -> Vec<String> {
+    let came = match (data["status"].as_u64(), data["error"].as_str()) {
+        (Some(status), _) => format!("it answered {status}"),
+        // A deliverer's words, with a stranger's in them.
+        (None, Some(error)) => format!("no answer: {error:?}"),
+        (None, None) => "no answer".into(),
+    };
+    let took = number(data, "latency_us") / 1_000;
+    let mut lines = vec![format!("attempt {}: {came} after {took} ms", number(data, "attempt"))];
+    if let Some(next) = data["next_attempt_at"].as_str() {
+        lines.push(format!("the next is due at {next}"));
+    }
+    lines
 }
 
 fn attempt(data: &Value) -> Vec<String> {
@@ -95,10 +121,16 @@ pub(super) fn conclusion(steps: &[Step]) -> String {
     let data = |name: &str, field: &str| last(name).map_or("?", |record| text(&record["data"], field));
     let why = match state {
         "created" => {
-            let until = format!(
-                "nobody has paid, and it is open until {}",
-                data("payment_intent.created", "expires_at")
-            );
+            let until = match last("payment_intent.login_requested") {
+                Some(asked) => format!(
+                    "nobody has logged in, and it is open until {}",
+                    text(&asked["data"], "expires_at")
+                ),
+                None => format!(
+                    "nobody has paid, and it is open until {}",
+                    data("payment_intent.created", "expires_at")
+                ),
+            };
             match steps.iter().rev().find_map(|step| step.guard.as_ref()) {
                 Some(guard) => format!("{until}; the last payment was refused by {}", guard.code),
                 None => until,
@@ -110,11 +142,15 @@ pub(super) fn conclusion(steps: &[Step]) -> String {
             }
             _ => "its payment was accepted, and the rail has not said that it is final".into(),
         },
+        "confirmed" if last("payment_intent.logged_in").is_some() => "somebody logged in".into(),
         "confirmed" => format!("every transaction of its payment is final{}", given_back(steps)),
         "canceled" => {
             format!("the {} called it off before anybody paid", data("payment_intent.canceled", "by"))
         }
-        "expired" => format!("nobody paid until {}", data("payment_intent.created", "expires_at")),
+        "expired" => match last("payment_intent.login_requested") {
+            Some(asked) => format!("nobody logged in until {}", text(&asked["data"], "expires_at")),
+            None => format!("nobody paid until {}", data("payment_intent.created", "expires_at")),
+        },
         "rejected" => {
             let guard = steps.iter().find(|step| step.to.as_deref() == Some("rejected"));
             let code = guard.and_then(|step| step.guard.as_ref()).map_or("?", |guard| guard.code.as_str());

@@ -1,4 +1,4 @@
-//! Version 2. Frozen: the order of variants and fields is the format. What changes becomes version 3.
+//! Version 2. Frozen: the order of variants and fields is the format. What it has no words for is in version 3.
 
 mod parts;
 
@@ -11,7 +11,7 @@ use bincode::enc::write::SizeWriter;
 use bincode::{BorrowDecode, Encode};
 
 use super::{DecodeError, MAX_RECORD_BYTES};
-use crate::event::{Event, Record, Subject, Transaction};
+use crate::event::{Event, PaymentForm, Record, Subject, Transaction};
 use crate::ids::{
     AccountId, CausationId, DepositKey, IntentId, NodeId, Position, Revision, Signature, Timestamp,
 };
@@ -32,14 +32,21 @@ pub(super) const CONFIG: Configuration<
     Limit<MAX_RECORD_BYTES>,
 > = bincode::config::standard().with_limit::<MAX_RECORD_BYTES>();
 
-pub(super) fn encode(record: &Record, out: &mut Vec<u8>) {
-    let twin = RecordV2::from(record);
-    bincode::encode_into_writer(&twin, VecWriter(out), CONFIG)
+/// Adds the bytes of a record that this version has words for; whether it has.
+pub(super) fn encode(record: &Record, out: &mut Vec<u8>) -> bool {
+    let Some(event) = EventV2::of(&record.event) else { return false };
+    out.extend_from_slice(&2_u16.to_le_bytes());
+    write(&RecordOf::new(record, event), out);
+    true
+}
+
+pub(super) fn write(twin: &impl Encode, out: &mut Vec<u8>) {
+    bincode::encode_into_writer(twin, VecWriter(out), CONFIG)
         .expect("writing to memory cannot fail, and every type here has an encoding");
 }
 
 pub(super) fn decode(bytes: &[u8], position: Position) -> Result<Record, DecodeError> {
-    whole::<RecordV2<'_>, _>(bytes, CONFIG)?.into_record(position)
+    whole::<RecordOf<EventV2<'_>>, _>(bytes, CONFIG)?.into_record(position, EventV2::into_event)
 }
 
 /// The twin that `bytes` are, and nothing else.
@@ -71,12 +78,13 @@ impl bincode::enc::write::Writer for VecWriter<'_> {
     }
 }
 
+/// What versions 2 and 3 have around an event.
 #[derive(Encode, BorrowDecode)]
-pub(super) struct RecordV2<'a> {
+pub(super) struct RecordOf<E> {
     pub(super) recorded_at: u64,
     pub(super) causation: u128,
     pub(super) subject: Option<SubjectV2>,
-    pub(super) event: EventV2<'a>,
+    pub(super) event: E,
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -196,24 +204,21 @@ pub(super) enum EventV2<'a> {
     },
 }
 
-impl<'a> From<&'a Record> for RecordV2<'a> {
-    fn from(record: &'a Record) -> Self {
+impl<E> RecordOf<E> {
+    pub(super) fn new(record: &Record, event: E) -> Self {
         let subject = record.subject.map(|Subject { intent, revision, previous }| SubjectV2 {
             intent: intent.0,
             revision: revision.0,
             previous: previous.0,
         });
-        Self {
-            recorded_at: record.recorded_at.0,
-            causation: record.causation.0,
-            subject,
-            event: EventV2::from(&record.event),
-        }
+        Self { recorded_at: record.recorded_at.0, causation: record.causation.0, subject, event }
     }
-}
 
-impl RecordV2<'_> {
-    pub(super) fn into_record(self, position: Position) -> Result<Record, DecodeError> {
+    pub(super) fn into_record(
+        self,
+        position: Position,
+        event: impl FnOnce(E) -> Result<Event, DecodeError>,
+    ) -> Result<Record, DecodeError> {
         let subject = self.subject.map(|SubjectV2 { intent, revision, previous }| Subject {
             intent: IntentId(intent),
             revision: Revision(revision),
@@ -224,14 +229,15 @@ impl RecordV2<'_> {
             recorded_at: Timestamp(self.recorded_at),
             causation: CausationId(self.causation),
             subject,
-            event: self.event.into_event()?,
+            event: event(self.event)?,
         })
     }
 }
 
-impl<'a> From<&'a Event> for EventV2<'a> {
-    fn from(event: &'a Event) -> Self {
-        match event {
+impl<'a> EventV2<'a> {
+    /// The event in this version's words, if it has any for it.
+    fn of(event: &'a Event) -> Option<Self> {
+        Some(match event {
             Event::NodeInitialized { node, policy } => {
                 Self::NodeInitialized { node: node.0, policy: policy.into() }
             }
@@ -259,21 +265,25 @@ impl<'a> From<&'a Event> for EventV2<'a> {
                 reason: reason.into(),
                 released: released.get(),
             },
-            Event::IntentCreated { terms, authorization, expires_at } => Self::IntentCreated {
-                terms: terms.into(),
-                authorization: authorization.into(),
-                expires_at: expires_at.0,
-            },
+            Event::IntentCreated { terms, authorization, expires_at } if terms.site.is_none() => {
+                Self::IntentCreated {
+                    terms: terms.into(),
+                    authorization: authorization.into(),
+                    expires_at: expires_at.0,
+                }
+            }
             Event::CodeScanned { authorization } => Self::CodeScanned { authorization: authorization.into() },
             Event::IntentCanceled { by, authorization } => {
                 Self::IntentCanceled { by: *by as u8, authorization: authorization.into() }
             }
             Event::IntentExpired => Self::IntentExpired,
-            Event::IntentSubmitted { payment, signature, rule } => Self::IntentSubmitted {
-                payload: payment.to_bytes().into(),
-                signature: signature.0,
-                rule: *rule as u8,
-            },
+            Event::IntentSubmitted { payment, form: PaymentForm::Native, signature, rule } => {
+                Self::IntentSubmitted {
+                    payload: payment.to_bytes().into(),
+                    signature: signature.0,
+                    rule: *rule as u8,
+                }
+            }
             Event::SubmissionRefused { rejection } => Self::SubmissionRefused { rejection: rejection.into() },
             Event::IntentRejected { rejection } => Self::IntentRejected { rejection: rejection.into() },
             Event::IntentVerified { reserved } => Self::IntentVerified { reserved: reserved.get() },
@@ -307,14 +317,18 @@ impl<'a> From<&'a Event> for EventV2<'a> {
             }
             Event::IntentConfirmed => Self::IntentConfirmed,
             Event::IntentFailed { released } => Self::IntentFailed { released: released.get() },
-            Event::LateSubmissionRefused { payment, signature, rule, rejection } => {
-                Self::LateSubmissionRefused {
-                    payload: payment.to_bytes().into(),
-                    signature: signature.0,
-                    rule: *rule as u8,
-                    rejection: rejection.into(),
-                }
-            }
+            Event::LateSubmissionRefused {
+                payment,
+                form: PaymentForm::Native,
+                signature,
+                rule,
+                rejection,
+            } => Self::LateSubmissionRefused {
+                payload: payment.to_bytes().into(),
+                signature: signature.0,
+                rule: *rule as u8,
+                rejection: rejection.into(),
+            },
             Event::RefundScheduled { refund, signature, rule } => {
                 Self::RefundScheduled { refund: refund.into(), signature: signature.0, rule: *rule as u8 }
             }
@@ -326,12 +340,22 @@ impl<'a> From<&'a Event> for EventV2<'a> {
                 reason: reason.into(),
                 released: released.get(),
             },
-        }
+            Event::IntentCreated { .. }
+            | Event::IntentSubmitted { .. }
+            | Event::LateSubmissionRefused { .. }
+            | Event::LoginRequested { .. }
+            | Event::LoggedIn { .. }
+            | Event::WebhookRegistered { .. }
+            | Event::WebhookDelivered { .. }
+            | Event::WebhookAttemptFailed { .. }
+            | Event::WebhookRedeliveryOrdered
+            | Event::RelationshipEstablished { .. } => return None,
+        })
     }
 }
 
 impl EventV2<'_> {
-    fn into_event(self) -> Result<Event, DecodeError> {
+    pub(super) fn into_event(self) -> Result<Event, DecodeError> {
         Ok(match self {
             Self::NodeInitialized { node, policy } => {
                 Event::NodeInitialized { node: NodeId(node), policy: policy.into_policy()? }
@@ -379,6 +403,7 @@ impl EventV2<'_> {
             Self::IntentExpired => Event::IntentExpired,
             Self::IntentSubmitted { payload, signature, rule } => Event::IntentSubmitted {
                 payment: payment(&payload)?,
+                form: PaymentForm::Native,
                 signature: Signature(signature),
                 rule: signature_rule(rule)?,
             },
@@ -424,6 +449,7 @@ impl EventV2<'_> {
             Self::LateSubmissionRefused { payload, signature, rule, rejection } => {
                 Event::LateSubmissionRefused {
                     payment: payment(&payload)?,
+                    form: PaymentForm::Native,
                     signature: Signature(signature),
                     rule: signature_rule(rule)?,
                     rejection: rejection.into_rejection()?,
@@ -451,6 +477,6 @@ impl EventV2<'_> {
     }
 }
 
-fn payment(payload: &[u8]) -> Result<Payment, DecodeError> {
+pub(super) fn payment(payload: &[u8]) -> Result<Payment, DecodeError> {
     Payment::from_bytes(payload).map_err(|malformed| DecodeError::OutOfRange { field: malformed.field })
 }

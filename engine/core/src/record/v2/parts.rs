@@ -195,6 +195,7 @@ impl TermsV2 {
             expires_at: self.expires_at.map(Timestamp),
             metadata: Metadata::new(self.metadata)
                 .map_err(|_| DecodeError::OutOfRange { field: "metadata" })?,
+            site: None,
         })
     }
 }
@@ -213,7 +214,7 @@ impl<'a> From<&'a Authorization> for AuthorizationV2<'a> {
 impl AuthorizationV2<'_> {
     pub(crate) fn into_authorization(self) -> Result<Authorization, DecodeError> {
         Ok(Authorization {
-            form: [SignedForm::Native, SignedForm::CodeMessage]
+            form: SignedForm::ALL
                 .into_iter()
                 .find(|known| *known as u8 == self.form)
                 .ok_or(DecodeError::OutOfRange { field: "form" })?,

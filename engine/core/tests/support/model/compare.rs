@@ -26,6 +26,10 @@ impl Model {
         for ((id, model), (_, core)) in self.withdrawals.iter().zip(state.withdrawals()) {
             model.attempts.compare(&core.progress, &format!("withdrawal {id:?}"));
         }
+        assert_eq!(self.known_as.len(), state.relationships().iter().count(), "relationships");
+        for ((owner, domain), account) in &self.known_as {
+            assert_eq!(state.relationships().of(owner, domain), Some(*account), "{owner:?} at {domain}");
+        }
         assert!(self.intents.keys().eq(state.intents().map(|(id, _)| id)), "intents");
         for ((id, model), (_, core)) in self.intents.iter().zip(state.intents()) {
             model.compare(core, &format!("intent {id:?}"));
@@ -44,6 +48,10 @@ impl Intent {
         if let (Some(model), Some(core)) = (&self.paid, core.settlement()) {
             model.attempts.compare(&core.transactions[0].progress, &format!("the payment of {name}"));
         }
+        assert_eq!(self.user, core.logged_in().map(|login| login.user), "user of {name}");
+        let told = core.webhook.as_ref().map(|hook| (hook.attempts.len(), hook.due().map(|due| due.0)));
+        let hook = self.hook.as_ref().map(|hook| (hook.attempts, hook.due.map(|(_, due)| due)));
+        assert_eq!(hook, told, "webhook of {name}");
         assert_eq!(self.refunds.len(), core.refunds.len(), "refunds of {name}");
         for ((refund, model), core) in self.refunds.iter().zip(&core.refunds) {
             assert_eq!(*refund, core.refund, "refund of {name}");

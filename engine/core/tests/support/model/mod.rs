@@ -5,6 +5,7 @@
 mod compare;
 mod pricing;
 mod rail;
+mod sites;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +18,14 @@ use quittance_core::money::Quarks;
 use quittance_core::payment::{Payment, Transfer, transaction_id};
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::refund::Refund;
-use quittance_core::state::Status;
+use quittance_core::site::Domain;
+use quittance_core::state::{Asked, Status};
 use quittance_core::terms::Terms;
 use quittance_core::withdrawal::Withdrawal;
 
 use pricing::{priced, split};
 use rail::{Attempts, Weight, attempt_event, said_by};
+use sites::Hook;
 
 /// All that the rules have to know.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +43,8 @@ pub(crate) struct Model {
     withdrawn: u128,
     withdrawals: BTreeMap<TransactionId, Withdrawn>,
     intents: BTreeMap<IntentId, Intent>,
+    /// The account that a site knows an owner by, by both.
+    known_as: BTreeMap<(AccountId, Domain), AccountId>,
 }
 
 /// What is said to a command, with the names of the events that are recorded.
@@ -71,7 +76,7 @@ struct Account {
 
 #[derive(Clone, Debug)]
 struct Intent {
-    terms: Terms,
+    asked: Asked,
     deadline: u64,
     status: Status,
     scanned: bool,
@@ -79,6 +84,8 @@ struct Intent {
     revision: usize,
     paid: Option<Paid>,
     refunds: Vec<(Refund, Attempts)>,
+    user: Option<AccountId>,
+    hook: Option<Hook>,
 }
 
 /// The payment that was accepted.
@@ -149,6 +156,14 @@ impl Model {
             Command::ReportSettlement(report) => self.report_settlement(report),
             Command::Refund(refund) => self.refund(refund.get()),
             Command::Withdraw(withdraw) => self.withdraw(now, &withdraw.get().withdrawal),
+            Command::RequestLogin(request) => self.request_login(now, request.get()),
+            Command::Login(login) => self.login(now, login.get()),
+            Command::EstablishRelationship(wish) => self.establish(wish.get()),
+            Command::RegisterWebhook { intent, url } => self.register_webhook(now, *intent, url),
+            Command::ReportDelivery { intent, attempt, outcome, latency } => {
+                self.report_delivery(now, *intent, *attempt, outcome, *latency)
+            }
+            Command::Redeliver { intent } => self.redeliver(now, *intent),
             Command::ReportWithdrawal { transaction, attempt, outcome } => {
                 self.report_withdrawal(*transaction, attempt.0, said_by(outcome))
             }
@@ -206,7 +221,7 @@ impl Model {
     fn create(&mut self, now: u64, Create { intent: id, terms, .. }: &Create) -> Answer {
         if let Some(known) = self.intents.get(id) {
             known.open(now)?;
-            unless_repeated(known.terms == *terms)?;
+            unless_repeated(known.asked == Asked::Payment(terms.clone()))?;
             return refuse(38);
         }
         let policy = self.policy();
@@ -222,23 +237,13 @@ impl Model {
             ensure(at.0 <= now.saturating_add(micros(policy.max_intent_lifetime)), 55)?;
         }
         let deadline = terms.expires_at.map_or(now.saturating_add(micros(policy.intent_lifetime)), |at| at.0);
-        let intent = Intent {
-            terms: terms.clone(),
-            deadline,
-            status: Status::Created,
-            scanned: false,
-            refusals: 0,
-            revision: 0,
-            paid: None,
-            refunds: Vec::new(),
-        };
-        self.intents.insert(*id, intent);
+        self.intents.insert(*id, Intent::new(Asked::Payment(terms.clone()), deadline));
         Ok(vec!["payment_intent.created"])
     }
 
     fn mark_scanned(&mut self, now: u64, scan: &MarkScanned) -> Answer {
         let intent = self.intents.get_mut(&scan.intent).ok_or(refusal(30))?;
-        unless_repeated(intent.scanned || intent.paid.is_some())?;
+        unless_repeated(intent.scanned || intent.paid.is_some() || intent.user.is_some())?;
         intent.seen(scan.expected)?;
         intent.open(now)?;
         intent.scanned = true;
@@ -260,13 +265,14 @@ impl Model {
         if let Err(Said::Refused(code, _)) = intent.open(now) {
             return Err(Said::Refused(code, self.submit_late(payment.intent)));
         }
-        match self.judge(now, payment, &intent.terms) {
+        match self.judge(now, payment, intent.terms()) {
             Err(code) => Err(Said::Refused(code, self.submit_in_vain(now, payment.intent, code))),
             Ok(total) => {
                 self.account(payment.payer).reserved += total;
                 let intent = self.intent(payment.intent);
                 let attempts = Attempts::default();
                 intent.paid = Some(Paid { payment: payment.clone(), total, at: now, attempts });
+                intent.arm(now);
                 let events =
                     ["payment_intent.submitted", "payment_intent.verified", "payment_intent.scheduled"];
                 Ok(intent.becomes(Status::Scheduled, &events))
@@ -306,9 +312,10 @@ impl Model {
     }
 
     /// The total of a payment that breaks no rule, or the first rule it breaks.
-    fn judge(&self, now: u64, payment: &Payment, terms: &Terms) -> Result<u128, u16> {
+    fn judge(&self, now: u64, payment: &Payment, terms: Option<&Terms>) -> Result<u128, u16> {
         let policy = self.policy();
         let meets = |rule: bool, code: u16| if rule { Ok(()) } else { Err(code) };
+        let terms = terms.ok_or(69_u16)?;
         meets(Some(payment.node) == self.node, 70)?;
         meets((payment.currency, payment.amount) == (terms.currency, terms.amount), 71)?;
         meets(payment.valid_until.0 >= now, 72)?;
@@ -322,7 +329,8 @@ impl Model {
         let by_payer = paid.clone().filter(|(_, paid)| paid.payment.payer == payment.payer);
         let by_payer = by_payer.map(|(intent, paid)| (paid.at, paid.total, failed(intent)));
         within_limits(now, total, policy.payer_limits, [81, 82], by_payer)?;
-        let to_merchant = paid.filter(|(intent, _)| intent.terms.destination == terms.destination);
+        let is_theirs = |intent: &Intent| intent.terms().is_some_and(|t| t.destination == terms.destination);
+        let to_merchant = paid.filter(|(intent, _)| is_theirs(intent));
         let to_merchant =
             to_merchant.map(|(intent, paid)| (paid.at, received(&paid.payment), failed(intent)));
         within_limits(now, received(payment), policy.merchant_limits, [83, 84], to_merchant)?;
@@ -349,7 +357,7 @@ impl Model {
     /// Whether even the best price that can be had is over what a payment may be worth.
     fn is_hopeless(&self, now: u64, id: IntentId) -> bool {
         let policy = self.policy();
-        let terms = &self.intents[&id].terms;
+        let terms = self.intents[&id].terms().expect("its price was too high");
         let tables = self.counting(now).into_iter().map(Some).chain([None]);
         let totals = tables.filter_map(|table| priced(&policy, terms, table, None).ok());
         let tolerance = policy.rate_tolerance.filter(|_| terms.currency != Currency::KIN);
@@ -440,7 +448,8 @@ impl Model {
         ensure(Some(refund.node) == self.node, 70)?;
         ensure(refund.quarks.get() != 0, 90)?;
         ensure(intent.refunds.iter().all(|(known, _)| known.key != refund.key), 130)?;
-        ensure(refund.merchant == intent.terms.destination, 131)?;
+        let terms = intent.terms().ok_or(refusal(69))?;
+        ensure(refund.merchant == terms.destination, 131)?;
         let failed = |attempts: &Attempts| attempts.states.last() == Some(&AttemptState::Failed);
         let standing = intent.refunds.iter().filter(|(_, attempts)| !failed(attempts));
         let refunded: u128 = standing.map(|(known, _)| wide(known.quarks)).sum();
@@ -513,6 +522,28 @@ impl Model {
 }
 
 impl Intent {
+    fn new(asked: Asked, deadline: u64) -> Self {
+        Self {
+            asked,
+            deadline,
+            status: Status::Created,
+            scanned: false,
+            refusals: 0,
+            revision: 0,
+            paid: None,
+            refunds: Vec::new(),
+            user: None,
+            hook: None,
+        }
+    }
+
+    fn terms(&self) -> Option<&Terms> {
+        match &self.asked {
+            Asked::Payment(terms) => Some(terms),
+            Asked::Login(_) => None,
+        }
+    }
+
     fn is_overdue(&self, now: u64) -> bool {
         self.status == Status::Created && self.deadline < now
     }

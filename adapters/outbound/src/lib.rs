@@ -1,0 +1,245 @@
+//! The one door out of a node: every HTTP call to somebody else goes through [`Outbound`].
+//!
+//! Who asks for a payment may name a URL, and by it make this node connect to wherever the URL leads. So that it leads nowhere
+//! inside:
+//!
+//! * only `https`, only a DNS name, only the default port, no user name: nothing that two readers can read in two ways;
+//! * the name is resolved once a connection, and unless every one of its addresses is global (see [`not_global`]) none is
+//!   called;
+//! * what is connected to is an address that was judged, never the name again; TLS and the Host header keep the name;
+//! * a redirect is followed by [`Outbound::get`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
+//! * heads, bodies, times, and calls to one host have limits.
+//!
+//! A proxy of the environment is not used: whether an address is called must not be another's decision.
+//! [`Options::dev`] opens the door to the machine itself, for trying things out.
+
+mod address;
+mod call;
+mod error;
+mod hosts;
+mod resolve;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::header::CONTENT_TYPE;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
+
+pub use address::not_global;
+pub use error::{Error, UrlError};
+pub use resolve::{Addresses, HostTable, Resolve, SystemResolver};
+pub use rustls::pki_types;
+pub use target::MAX_URL_BYTES;
+
+use call::{Head, Judged, exchange};
+use hosts::Hosts;
+use target::{Rules, Target};
+
+/// The most redirects that are followed.
+pub const MAX_REDIRECTS: usize = 3;
+
+/// How calls are made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// For trying things out: also `http`, any port, and this machine itself, by name or by address. Every other address that
+    /// is not global stays closed.
+    pub dev: bool,
+    /// Any port instead of 443 alone.
+    pub any_port: bool,
+    /// How long [`Outbound::check_url`] may take; also how long a look-up may take within a call. 1 ms or more.
+    pub resolve_timeout: Duration,
+    /// How long [`Outbound::get`] may take, redirects included. 1 ms or more.
+    pub get_timeout: Duration,
+    /// The largest body that [`Outbound::get`] takes.
+    pub max_body_bytes: usize,
+    /// Calls under way to one host; more wait, within their time.
+    pub max_calls_per_host: usize,
+    /// Who finds the addresses of names.
+    pub resolver: Arc<dyn Resolve>,
+    /// Certificate authorities that are trusted beside the system's.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+impl Default for Options {
+    /// The system's resolver and authorities; 3 s for a look-up, 5 s and 64 KiB for a GET, 16 calls a host.
+    fn default() -> Self {
+        Self {
+            dev: false,
+            any_port: false,
+            resolve_timeout: Duration::from_secs(3),
+            get_timeout: Duration::from_secs(5),
+            max_body_bytes: 64 * 1024,
+            max_calls_per_host: 16,
+            resolver: Arc::new(SystemResolver::default()),
+            roots: Vec::new(),
+        }
+    }
+}
+
+/// The HTTP client of a node. Cheap to clone; clones share their limits.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    rules: Rules,
+    tls: Arc<ClientConfig>,
+    hosts: Hosts,
+}
+
+/// What came back from a GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status; never a redirect.
+    pub status: u16,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+/// What a POST says.
+#[derive(Clone, Debug)]
+pub struct Post<'a> {
+    /// Whom it is for.
+    pub url: &'a str,
+    /// The content type.
+    pub content_type: &'a str,
+    /// Further headers. A name or a value that HTTP does not allow is [`Error::Http`].
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long it may take until the status is there.
+    pub timeout: Duration,
+}
+
+impl Outbound {
+    /// A client. Authorities that cannot be read are left out, and said in the node's own log.
+    ///
+    /// # Errors
+    /// rustls and its cryptography do not fit each other, or a root of the options is no certificate.
+    pub fn new(options: Options) -> Result<Self, rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            tracing::warn!(%error, "certificate authorities of the system could not be read");
+        }
+        roots.add_parsable_certificates(system.certs);
+        for root in &options.roots {
+            roots.add(root.clone())?;
+        }
+        if roots.is_empty() {
+            tracing::warn!("this system trusts no certificate authority: every call by https will fail");
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let rules = Rules { dev: options.dev, any_port: options.any_port };
+        let hosts = Hosts::new(options.max_calls_per_host);
+        Ok(Self { inner: Arc::new(Inner { options, rules, tls: Arc::new(tls), hosts }) })
+    }
+
+    /// Whether a URL would be called now: reads it, resolves its host, judges the addresses. Connects to nobody.
+    ///
+    /// The verdict is for whoever gives the URL; every call judges again.
+    ///
+    /// # Errors
+    /// In the words of protocol b.1.
+    pub async fn check_url(&self, url: &str) -> Result<(), UrlError> {
+        let target = Target::parse(url, self.inner.rules)?;
+        self.judge(&target).await.map(drop)
+    }
+
+    /// The host that a URL names, in lower case, or why it is not called. Resolves nothing.
+    ///
+    /// # Errors
+    /// In the words of protocol b.1.
+    pub fn host(&self, url: &str) -> Result<String, UrlError> {
+        Target::parse(url, self.inner.rules).map(|target| target.host)
+    }
+
+    /// Fetches a small document.
+    ///
+    /// # Errors
+    /// The URL is not called, or there is no whole answer in time, or too large a one, or a redirect that is not followed.
+    pub async fn get(&self, url: &str) -> Result<Answer, Error> {
+        let Options { get_timeout: after, .. } = self.inner.options;
+        let target = Target::parse(url, self.inner.rules)?;
+        let host = target.host.clone();
+        let followed = timeout(after, self.follow(target)).await;
+        followed.unwrap_or(Err(Error::TimedOut { host, after }))
+    }
+
+    /// Posts to a URL and gives back the status, whatever it is. A redirect is not followed, and the body is not read.
+    ///
+    /// # Errors
+    /// The URL is not called, or there is no status in time.
+    pub async fn post(&self, post: Post<'_>) -> Result<u16, Error> {
+        let Post { url, content_type, headers, body, timeout: after } = post;
+        let target = Target::parse(url, self.inner.rules)?;
+        let called = async {
+            let _place = self.inner.hosts.enter(&target.host).await;
+            let judged = self.judge(&target).await?;
+            let mut request = Request::post("/").header(CONTENT_TYPE, content_type);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let status = async |head: Head, _| Ok(head.status);
+            exchange(&target, judged, &self.inner.tls, request, body, status).await
+        };
+        let called = timeout(after, called).await;
+        called.unwrap_or_else(|_| Err(Error::TimedOut { host: target.host.clone(), after }))
+    }
+
+    async fn follow(&self, mut target: Target) -> Result<Answer, Error> {
+        let limit = self.inner.options.max_body_bytes;
+        // A redirect stays with it.
+        let host = &target.host.clone();
+        let _place = self.inner.hosts.enter(host).await;
+        for _ in 0..=MAX_REDIRECTS {
+            let judged = self.judge(&target).await?;
+            let fetched = async |head: Head, body| match head.status {
+                301 | 302 | 303 | 307 | 308 => Ok(Err(head.location)),
+                status => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
+            };
+            let request = Request::get("/");
+            match exchange(&target, judged, &self.inner.tls, request, Vec::new(), fetched).await? {
+                Ok(answer) => return Ok(answer),
+                Err(location) => target = self.next(&target, location.as_deref())?,
+            }
+        }
+        let why = format!("expected at most {MAX_REDIRECTS} of them");
+        Err(Error::Redirect { host: host.clone(), why })
+    }
+
+    /// Where a redirect leads, if it may be followed.
+    fn next(&self, from: &Target, location: Option<&str>) -> Result<Target, Error> {
+        let refused = |why: String| Error::Redirect { host: from.host.clone(), why };
+        let location = location.ok_or_else(|| refused("expected a location header, got none".to_owned()))?;
+        let to = from.join(location).ok_or_else(|| refused(format!("{location} is not a URL")))?;
+        let next = Target::parse(&to, self.inner.rules).map_err(|error| refused(error.to_string()))?;
+        if next.host != from.host {
+            return Err(refused(format!("expected the same host, got {}", next.host)));
+        }
+        if from.tls && !next.tls {
+            return Err(refused("expected https, got http".to_owned()));
+        }
+        Ok(next)
+    }
+
+    async fn judge(&self, target: &Target) -> Result<Judged, UrlError> {
+        let Options { dev, resolve_timeout, resolver, .. } = &self.inner.options;
+        let judged = timeout(*resolve_timeout, Judged::resolve(target, &**resolver, *dev)).await;
+        judged.unwrap_or_else(|_| {
+            let why = format!("no answer within {} ms", resolve_timeout.as_millis());
+            Err(UrlError::Resolve { host: target.host.clone(), why })
+        })
+    }
+}
