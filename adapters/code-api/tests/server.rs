@@ -38,3 +38,5 @@ mod streams;
 mod submit;
 #[path = "server/submit_client.rs"]
 mod submit_client;
+#[path = "server/webhooks.rs"]
+mod webhooks;

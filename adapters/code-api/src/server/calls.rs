@@ -11,6 +11,7 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::SendMessage => messaging::send(api, body).await?.encode_to_vec(),
         Method::PollMessages => messaging::poll(api, body).await?,
         Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
+        Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
         Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
         Method::GetIntentMetadata => transaction::get_intent_metadata(api, body).await?.encode_to_vec(),
         Method::GetLimits => transaction::get_limits(api, body).await?.encode_to_vec(),
@@ -21,7 +22,6 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
-        | Method::RegisterWebhook
         | Method::Codify
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp
