@@ -56,6 +56,8 @@ pub(crate) struct NodeOptions {
     pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
     pub(crate) disk_reserve: u64,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
+    pub(crate) nonces: Option<usize>,
 }
 
 impl NodeOptions {
@@ -66,7 +68,20 @@ impl NodeOptions {
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
-        Self { data, listen, dev, rates, rate_source, accounts, policy, rebuild, checkpoints, disk_reserve }
+        let nonces = None;
+        Self {
+            data,
+            listen,
+            dev,
+            rates,
+            rate_source,
+            accounts,
+            policy,
+            rebuild,
+            checkpoints,
+            disk_reserve,
+            nonces,
+        }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -117,6 +132,7 @@ impl Node {
         let outbound = Outbound::new(quittance_outbound::Options { dev: options.dev, ..Default::default() });
         let outbound = outbound.map_err(CliError::failed)?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
+        protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
             true => (Destinations::Any, quittance_http_api::Destinations::Any),

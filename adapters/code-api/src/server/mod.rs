@@ -51,6 +51,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
 use hub::Hub;
+pub use nonces::MAX_NONCES;
 use nonces::Nonces;
 
 /// How the protocol is served.
@@ -73,7 +74,7 @@ pub struct Options {
     /// as unavailable.
     pub max_sockets: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
-    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
 }
 
