@@ -15,6 +15,7 @@
 
 mod acknowledged;
 mod body;
+mod busy;
 mod calls;
 mod currency;
 mod duplex;
@@ -50,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+pub use busy::too_many_requests;
 use hub::Hub;
 use nonces::Nonces;
 
