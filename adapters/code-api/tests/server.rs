@@ -20,3 +20,5 @@ mod retries;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/webhooks.rs"]
+mod webhooks;

@@ -84,8 +84,8 @@ fn an_envelope_that_is_none_is_refused() {
     check("looking", "GET", b"", 405, "http post or a WebSocket upgrade expected");
     check("putting", "PUT", &call("MicroPayment", "getStatus", &good), 405, "http post");
     check("deleting", "DELETE", b"", 405, "http post");
-    let webhook = register_webhook(stage.open.intent_id(), "http://127.0.0.1:1/").encode_to_vec();
-    check("a webhook", "POST", &encode_request(Method::RegisterWebhook, webhook), 501, "[unimplemented]");
+    let webhook = register_webhook(stage.open.intent_id(), "ftp://127.0.0.1:1/").encode_to_vec();
+    check("a webhook", "POST", &encode_request(Method::RegisterWebhook, webhook), 400, "[invalid_argument]");
     let mut short = get_status(stage.open.intent_id());
     short.intent_id.as_mut().expect("an id").value.pop();
     check(

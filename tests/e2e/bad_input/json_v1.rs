@@ -52,7 +52,9 @@ fn a_bad_request_is_refused_in_the_words_the_sdks_know() {
         "message bytes is not a RequestToReceiveBill",
     );
     check("no message", &with("message", json!("")), 400, "");
-    check("a webhook", &with("webhook", json!("https://example.com/")), 400, "webhook");
+    check("a webhook elsewhere", &with("webhook", json!("ftp://example.com/")), 400, "url scheme must be");
+    let inside = with("webhook", json!("https://169.254.169.254/latest/meta-data/"));
+    check("a webhook inside", &inside, 400, "host is not a valid domain name: ");
     check("too much", &format!("{}{}", " ".repeat(1 << 16), honest), 400, "at most");
     check("deep nesting", &"[".repeat(50_000), 400, "");
     let too_dear = order(MERCHANT, 501, "usd", "too dear").create_intent_json(None);

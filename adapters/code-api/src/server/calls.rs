@@ -13,10 +13,10 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
         Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
         Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
+        Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
-        | Method::RegisterWebhook
         | Method::Codify
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp

@@ -8,6 +8,7 @@ use super::body::{self, Unread};
 use super::{Api, messaging, micro_payment};
 use crate::envelope::MAX_ENVELOPE_LEN;
 use crate::json_v1::{self, BadRequest, CreateIntent};
+use crate::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
 use crate::status::{Code, Status};
 
 /// `POST /v1/createIntent` (protocol b.1).
@@ -17,10 +18,19 @@ pub(super) async fn create_intent(State(api): State<Api>, request: Request) -> J
     }
     let body = body::read(request).await?;
     let create = CreateIntent::parse(&body)?;
-    if create.webhook.is_some() {
-        return Err(Refusal { status: 400, text: "webhooks are not available on this node".to_owned() });
+    let refused = |text: String| Refusal { status: 400, text };
+    if let Some(url) = &create.webhook {
+        let not_available = |_| refused("webhooks are not available on this node".to_owned());
+        let outbound = micro_payment::outbound(&api).map_err(not_available)?;
+        outbound.check_url(url).await.map_err(|error| refused(error.to_string()))?;
     }
     messaging::send(&api, &create.send_message_request()).await?;
+    if let Some(url) = &create.webhook {
+        match micro_payment::register(&api, IntentId(create.intent.0), url).await? {
+            Registered::Ok | Registered::AlreadyRegistered => {}
+            result => return Err(Status::new(Code::Internal, result.as_str_name()).into()),
+        }
+    }
     Ok(answer(200, json_v1::success_body()))
 }
 

@@ -1,10 +1,15 @@
+use quittance_core::command::Request;
 use quittance_core::ids::IntentId;
+use quittance_core::rejection::RejectionCode;
 use quittance_core::state::Key;
+use quittance_outbound::Outbound;
+use quittance_runtime::Error;
 
 use super::{Api, refusal};
-use crate::envelope::decode_body;
+use crate::envelope::{Method, decode_body};
 use crate::json_v1::IntentStatus;
 use crate::proto::code::micropayment::v1 as micropayment;
+use crate::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
 use crate::status::Status;
 use crate::validate::Validate;
 
@@ -12,9 +17,58 @@ use crate::validate::Validate;
 pub(super) async fn get_status(api: &Api, body: &[u8]) -> Result<micropayment::GetStatusResponse, Status> {
     let request: micropayment::GetStatusRequest = decode_body(body)?;
     request.validate().map_err(Status::invalid_argument)?;
-    let bytes = request.intent_id.as_ref().and_then(|id| id.value.as_slice().try_into().ok());
-    let intent = bytes.map(IntentId).ok_or_else(|| Status::invalid_argument("intent_id must be set"))?;
-    status(api, intent).await
+    status(api, intent_id(request.intent_id.as_ref())?).await
+}
+
+/// `MicroPayment.RegisterWebhook` (protocol e.8).
+pub(super) async fn register_webhook(
+    api: &Api,
+    body: &[u8],
+) -> Result<micropayment::RegisterWebhookResponse, Status> {
+    let outbound = outbound(api)?;
+    let request: micropayment::RegisterWebhookRequest = decode_body(body)?;
+    request.validate().map_err(Status::invalid_argument)?;
+    let (intent, url) = (intent_id(request.intent_id.as_ref())?, &request.url);
+    let result = match outbound.check_url(url).await {
+        Ok(()) => register(api, intent, url).await?,
+        Err(error) => {
+            tracing::debug!(%error, %intent, "a webhook is not called");
+            Registered::InvalidUrl
+        }
+    };
+    Ok(micropayment::RegisterWebhookResponse { result: result.into() })
+}
+
+/// The door out, where this node has one.
+pub(super) fn outbound(api: &Api) -> Result<&Outbound, Status> {
+    api.options.outbound.as_ref().ok_or_else(|| refusal::not_available(Method::RegisterWebhook))
+}
+
+/// Registers a URL that was checked. The same one again is OK, unlike in the reference: a client that repeats a request it had
+/// no answer to must not fail (protocol h.1).
+pub(super) async fn register(api: &Api, intent: IntentId, url: &str) -> Result<Registered, Status> {
+    use RejectionCode as Rule;
+    match api.engine.execute(Request::RegisterWebhook { intent, url: url.to_owned() }).await {
+        Ok(_) => Ok(Registered::Ok),
+        Err(Error::Rejected(rejection)) => match rejection.code {
+            Rule::IntentNotFound => Ok(Registered::RequestNotFound),
+            Rule::WebhookMismatch => Ok(Registered::AlreadyRegistered),
+            Rule::WebhookUrlOutOfRange => Ok(Registered::InvalidUrl),
+            // Paid, or never to be paid: there is nothing to wait for any more.
+            Rule::IntentAlreadySubmitted
+            | Rule::IntentCanceled
+            | Rule::IntentExpired
+            | Rule::IntentRejected
+            | Rule::IntentFailed => Ok(Registered::IntentExists),
+            _ => Err(refusal::failed(rejection.into(), intent)),
+        },
+        Err(error) => Err(refusal::failed(error, intent)),
+    }
+}
+
+fn intent_id(id: Option<&crate::proto::code::common::v1::IntentId>) -> Result<IntentId, Status> {
+    let bytes = id.and_then(|id| id.value.as_slice().try_into().ok());
+    bytes.map(IntentId).ok_or_else(|| Status::invalid_argument("intent_id must be set"))
 }
 
 /// The same for the JSON API.

@@ -39,6 +39,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
 use quittance_core::ids::AccountId;
+use quittance_outbound::Outbound;
 use quittance_runtime::Handle;
 use quittance_runtime::table::Table;
 use tokio::sync::Semaphore;
@@ -53,6 +54,8 @@ use hub::Hub;
 pub struct Options {
     /// Whom a merchant may have paid.
     pub destinations: Destinations,
+    /// Says which URLs may be called, and calls them. Without it webhooks are not available.
+    pub outbound: Option<Outbound>,
     /// Where acknowledged messages are remembered. Losing it means that they are delivered again.
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
@@ -77,10 +80,11 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, streams of 15 minutes, 4096 sockets.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
+            outbound: None,
             acknowledged,
             shutdown,
             tasks: TaskTracker::new(),

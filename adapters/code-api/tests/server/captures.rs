@@ -5,6 +5,7 @@ use quittance_code_api::envelope::{self, Method};
 use quittance_code_api::proto::code::currency::v1 as currency;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::micropayment::v1 as micropayment;
+use quittance_code_api::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
 use serde_json::Value;
 
 use crate::node::Node;
@@ -14,9 +15,6 @@ use crate::recorded::{hex, recorded, text};
 fn refusal(method: Method, body: &[u8]) -> Option<(u16, &'static str)> {
     use messaging::message::Kind;
     match method {
-        Method::RegisterWebhook => {
-            Some((501, "[unimplemented] MicroPayment.registerWebhook is not available on this node"))
-        }
         Method::GetLoginForThirdPartyApp => {
             Some((501, "[unimplemented] Identity.getLoginForThirdPartyApp is not available on this node"))
         }
@@ -45,7 +43,7 @@ async fn every_recorded_call_gets_an_answer_its_client_understands() {
     let (mut http, mut json, mut frames) = (0, 0, 0);
     for capture in captures["captures"].as_array().expect("a list of captures") {
         // A node of its own, since several recordings use the same intent.
-        let node = Node::start().await;
+        let node = Node::with_webhooks().await;
         for request in capture["requests"].as_array().expect("a list of requests") {
             println!("{}", text(capture, "name"));
             let path = text(request, "path");
@@ -83,6 +81,12 @@ fn check(method: &Method, body: &[u8], status: u16, answer: Result<Vec<u8>, Stri
         Method::GetStatus => {
             micropayment::GetStatusResponse::decode(answer.as_slice()).expect("a status");
         }
+        Method::RegisterWebhook => {
+            let response = micropayment::RegisterWebhookResponse::decode(answer.as_slice());
+            let result = response.expect("a response").result();
+            // Some recordings register for an intent of an earlier one, and a login is not asked for here.
+            assert!(matches!(result, Registered::Ok | Registered::RequestNotFound), "{result:?}");
+        }
         Method::OpenMessageStream => {
             let response = messaging::OpenMessageStreamResponse::decode(answer.as_slice());
             assert_eq!(response.expect("a response").messages.len(), 1);
@@ -118,10 +122,8 @@ async fn json_call(node: &Node, path: &str, request: &Value) {
     let method = text(request, "method");
     let body = if method == "POST" { hex(request, "body_hex") } else { Vec::new() };
     let answer = node.http(method, path, &body).await;
-    let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let want = match (method, sent["webhook"].is_string()) {
-        ("POST", true) => (400, r#"{"error":"webhooks are not available on this node","success":false}"#),
-        ("POST", false) => (200, r#"{"success":true}"#),
+    let want = match method {
+        "POST" => (200, r#"{"success":true}"#),
         _ => (200, r#"{"status":"PENDING","success":true}"#),
     };
     assert_eq!((answer.status, answer.text().as_str()), want);

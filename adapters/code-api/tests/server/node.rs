@@ -18,6 +18,7 @@ use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Sig
 use quittance_core::money::Quarks;
 use quittance_core::policy::Policy;
 use quittance_core::quote;
+use quittance_outbound::{HostTable, Outbound};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::table::{MemoryTable, Table};
 use quittance_runtime::{Clock, Engine, Handle, SystemClock};
@@ -44,6 +45,18 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) async fn start() -> Self {
         Self::with(|options| options.destinations = Destinations::Any).await
+    }
+
+    /// One that calls webhooks: `example.com`, which has an address here without anybody being asked, and is never called.
+    pub(crate) async fn with_webhooks() -> Self {
+        let hosts = [("example.com".to_owned(), "93.184.215.14:443".parse().expect("an address"))];
+        let resolver = Arc::new(HostTable::new(hosts.into()));
+        let door = Outbound::new(quittance_outbound::Options { resolver, ..Default::default() });
+        Self::with(|options| {
+            options.destinations = Destinations::Any;
+            options.outbound = Some(door.expect("a door"));
+        })
+        .await
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {

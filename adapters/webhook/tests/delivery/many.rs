@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use quittance_core::ids::Timestamp;
+use quittance_core::webhook::Delivery;
+use quittance_runtime::ManualClock;
+use quittance_runtime::log::MemoryLog;
+use quittance_webhook::ID_HEADER;
+
+use crate::support::{Merchant, Node, door, intent};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_dead_servers_keep_nobody_else_waiting() {
+    let (node, dead, living) = (Node::new().await, Merchant::open().await, Merchant::open().await);
+    let names: Vec<_> = (0..100).map(|n| format!("dead-{n}.example")).collect();
+    let mut hosts: Vec<_> = names.iter().map(|name| (name.as_str(), dead.address)).collect();
+    hosts.push(("shop.example", living.address));
+    let (deliverer, shutdown) = node.deliverer(door(hosts), Duration::from_secs(3));
+    // Each dead one has more to be told than it gets calls at a time.
+    for (n, name) in (0..).zip(names.iter().cycle()).take(500) {
+        node.ask(n, &format!("http://{name}/hang")).await;
+        node.pay(n).await;
+    }
+    dead.heard_at_least(100).await;
+    let mut paid = BTreeMap::new();
+    for n in 1_000..1_200 {
+        node.ask(n, "http://shop.example/200").await;
+        node.pay(n).await;
+        paid.insert(intent(n).to_string(), Instant::now());
+    }
+    let mut waits: Vec<_> = living
+        .heard_at_least(paid.len())
+        .await
+        .into_iter()
+        .map(|heard| {
+            let id = heard.headers[ID_HEADER].to_str().unwrap();
+            heard.at.saturating_duration_since(paid[id.split_once('-').unwrap().0])
+        })
+        .collect();
+    waits.sort_unstable();
+    let p99 = waits[waits.len() * 99 / 100];
+    println!("p50 {:?}, p99 {p99:?}, most {:?}", waits[waits.len() / 2], waits[waits.len() - 1]);
+    assert!(p99 < Duration::from_secs(1), "p99 {p99:?}");
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+/// A node that is killed over and over again, at any moment, tells everybody, and whoever hears twice can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_a_node_is_killed_and_what_comes_twice_has_one_id() {
+    let (log, clock) = (MemoryLog::new(), ManualClock::new(Timestamp(1_000_000)));
+    let merchant = Merchant::open().await;
+    let door = door([("shop.example", merchant.address)]);
+    let deliveries = 200;
+    let node = Node::on(&log, &clock).await;
+    for n in 0..deliveries {
+        node.ask(n, "http://shop.example/200").await;
+        node.pay(n).await;
+    }
+    node.engine.shutdown().unwrap();
+    for life in 0..20_u64 {
+        let node = Node::on(&log, &clock).await;
+        let (deliverer, _) = node.deliverer(door.clone(), Duration::from_secs(3));
+        tokio::time::sleep(Duration::from_millis(life % 7)).await;
+        // Killed: neither the deliverer nor its calls are asked to end.
+        deliverer.abort();
+        node.engine.shutdown().unwrap();
+    }
+    let node = Node::on(&log, &clock).await;
+    let (deliverer, shutdown) = node.deliverer(door.clone(), Duration::from_secs(3));
+    for n in 0..deliveries {
+        let webhook = node.webhook_after(n, 1).await;
+        assert_eq!(webhook.delivery, Delivery::Delivered, "number {n}");
+    }
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+    let mut ids = BTreeMap::<_, Vec<_>>::new();
+    for heard in merchant.heard() {
+        ids.entry(heard.body).or_default().push(heard.headers[ID_HEADER].clone());
+    }
+    assert_eq!(ids.len(), usize::from(deliveries), "some were not told");
+    let twice = ids.values().filter(|ids| ids.len() > 1).count();
+    println!("{twice} of {deliveries} were told more than once");
+    for ids in ids.values() {
+        assert!(ids.iter().all(|id| *id == ids[0]), "one delivery came under two ids: {ids:?}");
+    }
+}
