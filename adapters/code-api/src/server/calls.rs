@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, currency, messaging, micro_payment, refusal};
+use super::{Api, currency, login, messaging, micro_payment, refusal};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -14,13 +14,13 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
         Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
+        Method::LoginToThirdPartyApp => login::login(api, body).await?.encode_to_vec(),
+        Method::GetLoginForThirdPartyApp => login::get_login(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
         | Method::Codify
         | Method::GetPathMetadata
-        | Method::LoginToThirdPartyApp
-        | Method::GetLoginForThirdPartyApp
         | Method::GetTokenAccountInfos
         | Method::SubmitIntent
         | Method::GetIntentMetadata

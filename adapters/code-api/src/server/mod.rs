@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `POST /v1/createIntent`, `GET /v1/getStatus` | the JSON API (protocol b) |
+//! | `POST /v1/createIntent`, `GET /v1/getStatus`, `POST /v1/getUserId` | the JSON API (protocol b) |
 //! | `POST /v1/api/`, and any path of at most four parts that ends in `/api` | one call in an envelope (protocol c.1) |
 //! | a WebSocket upgrade at `/` or at any of those | one call, or one stream, a socket (protocol c.2) |
 //!
@@ -17,6 +17,7 @@ mod acknowledged;
 mod body;
 mod calls;
 mod currency;
+mod domains;
 mod duplex;
 mod envelope_http;
 mod grpc;
@@ -25,10 +26,12 @@ mod inbox;
 mod json_v1;
 mod keep_alive;
 mod letter;
+mod login;
 mod messaging;
 mod micro_payment;
 mod receive_bill;
 mod refusal;
+mod site;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -47,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+use domains::Domains;
 use hub::Hub;
 
 /// How the protocol is served.
@@ -56,6 +60,8 @@ pub struct Options {
     pub destinations: Destinations,
     /// Says which URLs may be called, and calls them. Without it webhooks are not available.
     pub outbound: Option<Outbound>,
+    /// Asks domains for their keys by HTTP without TLS. For trying things out, with a door out that allows it.
+    pub plain_domains: bool,
     /// Where acknowledged messages are remembered. Losing it means that they are delivered again.
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
@@ -85,6 +91,7 @@ impl Options {
         Self {
             destinations: Destinations::Known(Arc::default()),
             outbound: None,
+            plain_domains: false,
             acknowledged,
             shutdown,
             tasks: TaskTracker::new(),
@@ -100,6 +107,7 @@ struct Api {
     engine: Handle,
     options: Options,
     hub: Hub,
+    domains: Option<Arc<Domains>>,
     sockets: Arc<Semaphore>,
 }
 
@@ -124,6 +132,7 @@ const ENVELOPE_PATHS: [&str; 12] = [
 pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
+        domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         engine,
         options,
@@ -131,6 +140,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let mut router = grpc::routes(&api)
         .route("/v1/createIntent", any(json_v1::create_intent))
         .route("/v1/getStatus", any(json_v1::get_status))
+        .route("/v1/getUserId", any(json_v1::get_user_id))
         .route("/", get(envelope_http::serve));
     for path in ENVELOPE_PATHS {
         router = router.route(path, any(envelope_http::serve));
