@@ -2,8 +2,12 @@
 
 #[path = "server/captures.rs"]
 mod captures;
+#[path = "server/domains.rs"]
+mod domains;
 #[path = "server/life.rs"]
 mod life;
+#[path = "server/logins.rs"]
+mod logins;
 #[path = "server/messages.rs"]
 mod messages;
 #[path = "server/node.rs"]
@@ -16,6 +20,8 @@ mod recorded;
 mod refusals;
 #[path = "server/retries.rs"]
 mod retries;
+#[path = "server/site.rs"]
+mod site;
 #[path = "server/sockets.rs"]
 mod sockets;
 #[path = "server/streams.rs"]

@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, currency, login, messaging, micro_payment, refusal};
+use super::{Api, account, currency, login, messaging, micro_payment, refusal};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -16,12 +16,12 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
         Method::LoginToThirdPartyApp => login::login(api, body).await?.encode_to_vec(),
         Method::GetLoginForThirdPartyApp => login::get_login(api, body).await?.encode_to_vec(),
+        Method::GetTokenAccountInfos => account::token_account_infos(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
         | Method::Codify
         | Method::GetPathMetadata
-        | Method::GetTokenAccountInfos
         | Method::SubmitIntent
         | Method::GetIntentMetadata
         | Method::GetLimits

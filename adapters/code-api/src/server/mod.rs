@@ -13,6 +13,7 @@
 //! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
 //! opens the page again has to learn that.
 
+mod account;
 mod acknowledged;
 mod body;
 mod calls;
