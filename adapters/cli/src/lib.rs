@@ -7,6 +7,7 @@ mod bench;
 mod client;
 mod code;
 mod config;
+mod connections;
 mod demo;
 mod error;
 mod export;

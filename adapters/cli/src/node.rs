@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::PolicyFile;
+use crate::connections;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
@@ -89,7 +90,7 @@ impl NodeOptions {
 pub(crate) struct Node {
     engine: Engine,
     rail: LedgerRail,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     address: SocketAddr,
     shutdown: CancellationToken,
     sockets: TaskTracker,
@@ -135,10 +136,7 @@ impl Node {
             feed.name = options.dev.then(|| DEV_SOURCE.into());
             sockets.spawn(feed.run(shutdown.clone()));
         }
-        let stop = shutdown.clone().cancelled_owned();
-        let server = tokio::spawn(
-            axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
-        );
+        let server = tokio::spawn(connections::serve(Places::new(listener), routes, shutdown.clone()));
         #[cfg(unix)]
         let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
         Ok(Self {

@@ -1,9 +1,23 @@
 //! The router as its clients see it: over a real port, in front of a real engine.
 
+#[path = "server/asked.rs"]
+mod asked;
 #[path = "server/captures.rs"]
 mod captures;
 #[path = "server/domains.rs"]
 mod domains;
+#[path = "server/flood.rs"]
+mod flood;
+#[path = "server/grpc.rs"]
+mod grpc;
+#[path = "server/grpc_client.rs"]
+mod grpc_client;
+#[path = "server/grpc_limits.rs"]
+mod grpc_limits;
+#[path = "server/grpc_web.rs"]
+mod grpc_web;
+#[path = "server/keep_alive.rs"]
+mod keep_alive;
 #[path = "server/life.rs"]
 mod life;
 #[path = "server/logins.rs"]
@@ -26,5 +40,9 @@ mod site;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/submit.rs"]
+mod submit;
+#[path = "server/submit_client.rs"]
+mod submit_client;
 #[path = "server/webhooks.rs"]
 mod webhooks;

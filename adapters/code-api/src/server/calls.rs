@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, account, currency, login, messaging, micro_payment, refusal};
+use super::{Api, account, currency, login, messaging, micro_payment, refusal, transaction};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -11,9 +11,14 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::SendMessage => messaging::send(api, body).await?.encode_to_vec(),
         Method::PollMessages => messaging::poll(api, body).await?,
         Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
-        Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
-        Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
+        Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
+        Method::GetIntentMetadata => transaction::get_intent_metadata(api, body).await?.encode_to_vec(),
+        Method::GetLimits => transaction::get_limits(api, body).await?.encode_to_vec(),
+        Method::CanWithdrawToAccount => {
+            transaction::can_withdraw_to_account(api, body).await?.encode_to_vec()
+        }
+        Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         Method::LoginToThirdPartyApp => login::login(api, body).await?.encode_to_vec(),
         Method::GetLoginForThirdPartyApp => login::get_login(api, body).await?.encode_to_vec(),
         Method::GetTokenAccountInfos => account::token_account_infos(api, body).await?.encode_to_vec(),
@@ -22,9 +27,6 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         | Method::OpenMessageStreamWithKeepAlive
         | Method::Codify
         | Method::GetPathMetadata
-        | Method::SubmitIntent
-        | Method::GetIntentMetadata
-        | Method::GetLimits
-        | Method::CanWithdrawToAccount => return Err(refusal::not_available(*method)),
+        | Method::SubmitIntent => return Err(refusal::not_available(*method)),
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use prost::Message as _;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::duplex::Duplex;
 use super::messaging::{self, MessageStream};
@@ -31,7 +31,8 @@ pub(super) async fn run(api: &Api, line: &mut impl Duplex) -> Result<(), Status>
     let late = |_| Status::new(Code::DeadlineExceeded, "no request came within 250 ms");
     let first = timeout(REQUEST_WAIT, line.receive()).await.map_err(late)??;
     let mut stream = open(api, &first.unwrap_or_default()).await?;
-    let mut ping = interval(PING_EVERY);
+    line.send(server_ping(api)).await?;
+    let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (silent, life) = (sleep(PONG_WAIT), sleep(api.options.stream_life));
     tokio::pin!(silent, life);

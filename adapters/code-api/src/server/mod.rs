@@ -30,9 +30,12 @@ mod letter;
 mod login;
 mod messaging;
 mod micro_payment;
+mod nonces;
 mod receive_bill;
 mod refusal;
 mod site;
+mod submit;
+mod transaction;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -53,6 +56,7 @@ use tokio_util::task::TaskTracker;
 use crate::envelope::MAX_ENVELOPE_LEN;
 use domains::Domains;
 use hub::Hub;
+use nonces::Nonces;
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -75,6 +79,9 @@ pub struct Options {
     /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
     /// as unavailable.
     pub max_sockets: usize,
+    /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
+    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    pub nonces: usize,
 }
 
 /// Which accounts a merchant may name as destination, or as the receiver of a fee.
@@ -87,7 +94,7 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 1024 nonces.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
@@ -99,6 +106,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            nonces: 1024,
         }
     }
 }
@@ -109,6 +117,7 @@ struct Api {
     options: Options,
     hub: Hub,
     domains: Option<Arc<Domains>>,
+    nonces: Nonces,
     sockets: Arc<Semaphore>,
 }
 
@@ -134,6 +143,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
+        nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         engine,
         options,

@@ -156,7 +156,7 @@ async fn a_login_is_asked_for_only_by_the_site_itself() {
         (changed(|login| login.domain = None), 400, "invalid RequestToLogin.Domain: value is required"),
         (
             changed(|login| {
-                (login.domain, login.signature) = (domain("a.example.com"), Some([0; 64].into()))
+                (login.domain, login.signature) = (domain("a.example.com"), Some([0; 64].into()));
             }),
             401,
             "subdomains cannot be verified",

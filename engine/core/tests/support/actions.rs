@@ -219,7 +219,8 @@ impl Run<'_> {
             let relationship = state.relationships().get(&payer(*account));
             relationship.is_some_and(|known| Some(&known.domain) == domain)
         };
-        let user = (KNOWN_AS..KNOWN_AS + 4).find(is_known).filter(|_| any % 4 != 0).unwrap_or(account);
+        let user =
+            (KNOWN_AS..KNOWN_AS + 4).find(is_known).filter(|_| !any.is_multiple_of(4)).unwrap_or(account);
         self.send(login(seed, user));
     }
 
