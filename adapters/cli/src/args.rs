@@ -184,6 +184,10 @@ pub(crate) struct PayArgs {
     /// Sign nothing for another sequencer than the one with this public key.
     #[arg(long)]
     pub(crate) node: Option<String>,
+    /// Pay the way the official app does: over gRPC, with one signed transaction for each transfer. Needs the code, or the client
+    /// secret, and a request made with an official SDK.
+    #[arg(long)]
+    pub(crate) grpc: bool,
     /// How long to wait for the confirmation, in seconds. A payment that is scheduled but not yet confirmed is a success too.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub(crate) wait: u64,
