@@ -16,6 +16,7 @@ mod keys;
 mod lifecycle;
 mod listener;
 mod log;
+mod login;
 mod node;
 #[cfg(unix)]
 mod operator;
@@ -71,6 +72,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Keys(KeysCommand::Show { file }) => keys::show(&file, output),
         Command::Pay(args) => pay::run(&args, output),
         Command::Code(args) => code::run(&args, output),
+        Command::Login(args) => login::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Why(args) => why::run(&args, output),
         Command::Refund(args) => refund::run(&args, output),
