@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
+use crate::outbound::OutboundFile;
 
 /// Where `serve` listens when nobody says.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -52,6 +53,8 @@ struct File {
     rates: BTreeMap<Parsed<Currency>, Parsed<Rate>>,
     #[serde(default)]
     policy: PolicyFile,
+    #[serde(default)]
+    outbound: OutboundFile,
 }
 
 /// What a node charges and allows; the protocol's figures where absent.
@@ -131,6 +134,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     };
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.outbound = file.outbound;
     options.rebuild = args.rebuild;
     if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
         if records < 2 {
