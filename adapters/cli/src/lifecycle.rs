@@ -93,9 +93,11 @@ fn outcomes(from: Option<Status>, Edge { repeats, outcome }: Edge) -> Vec<String
         lines.push("the first answer, if it repeats a request that was carried out".to_owned());
     }
     match outcome {
-        Outcome::Decided(outcomes) => {
+        Outcome::Decided(outcomes @ [_, ..]) => {
             lines.extend(outcomes.iter().map(|events| format!("{}{}", listed(events), leaves(from, events))));
         }
+        // Which rule refuses depends on what the intent asks for.
+        Outcome::Decided([]) => lines.push("refused by a rule".to_owned()),
         Outcome::Refused(code, []) => lines.push(format!("refused: {}", code.name())),
         Outcome::Refused(code, recorded) => {
             lines.push(format!("refused: {}; on record as {}", code.name(), listed(recorded)));

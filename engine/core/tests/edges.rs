@@ -289,7 +289,8 @@ fn the_diagram_shows_every_step_but_those_that_are_only_noted() {
     let lines: Vec<_> = diagram.lines().collect();
     assert_eq!(lines[0], "stateDiagram-v2");
     for line in [
-        "    [*] --> created: the merchant asks for a payment",
+        "    [*] --> created: the merchant asks for a payment / a site asks who somebody is",
+        "    created --> confirmed: a payer logs in",
         "    created --> submitted: a payer signs a payment",
         "    scheduled --> confirmed: every transaction is final",
         "    failed --> [*]",

@@ -1,5 +1,7 @@
 //! A log that was tampered with, or written by a broken program: what a replay must not take in.
 
+use std::time::Duration;
+
 use quittance_core::event::{AttemptState, Event, EventKind, Record, SignatureRule, Subject, Transaction};
 use quittance_core::evolve::IllegalTransition;
 use quittance_core::ids::{
@@ -13,11 +15,12 @@ use quittance_core::refund::Refund;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Intent, State, Status};
 use quittance_core::terms::Terms;
+use quittance_core::webhook::DeliveryOutcome;
 use quittance_core::withdrawal::Withdrawal;
 
 use crate::lifecycle::{
-    DEADLINE, RENDEZVOUS, TOTAL, canceled, code_scanned, created, failed, given, paid, refunded, settled,
-    submitted, transaction,
+    DEADLINE, RENDEZVOUS, TOTAL, canceled, code_scanned, created, failed, given, logged_in, login_requested,
+    paid, refunded, settled, submitted, transaction, webhook_registered,
 };
 use crate::support::{FEES, World, intent, sign, withdrawal_of};
 
@@ -82,6 +85,18 @@ fn events() -> Vec<Event> {
             reason,
             released: Quarks::new(1_000),
         },
+        login_requested(),
+        // The intents here ask for a payment and have no webhook: none of these can follow.
+        logged_in(),
+        webhook_registered(),
+        Event::WebhookDelivered { attempt: 1, latency: Duration::ZERO },
+        Event::WebhookAttemptFailed {
+            attempt: 1,
+            outcome: DeliveryOutcome::Answered { status: 500 },
+            latency: Duration::ZERO,
+            next: None,
+        },
+        Event::WebhookRedeliveryOrdered,
     ]
 }
 
@@ -99,7 +114,9 @@ fn refund_transaction() -> TransactionId {
 
 /// Where each event leads from where; every other pair is illegal. The end of a scheduled payment, confirmed or failed, needs
 /// what the rail said before it, so it is not among them: see the test below.
-const STEPS: [(Option<Status>, &str, Status); 24] = [
+const STEPS: [(Option<Status>, &str, Status); 26] = [
+    (None, "payment_intent.login_requested", Status::Created),
+    (Some(Status::Created), "webhook.registered", Status::Created),
     (None, "payment_intent.created", Status::Created),
     (Some(Status::Created), "payment_intent.code_scanned", Status::Created),
     (Some(Status::Created), "payment_intent.canceled", Status::Canceled),
@@ -139,6 +156,7 @@ fn a_log_can_only_take_the_steps_of_the_lifecycle() {
                 | EventKind::WithdrawalScheduled
                 | EventKind::WithdrawalConfirmed
                 | EventKind::WithdrawalFailed
+                | EventKind::RelationshipEstablished
         )
     });
     assert_eq!(events.len(), about_intents.count(), "every event about an intent");

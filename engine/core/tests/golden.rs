@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quittance_core::command::{Request, SettlementOutcome};
-use quittance_core::event::{CanceledBy, Event, EventKind, Record};
+use quittance_core::event::{CanceledBy, Event, EventKind, PaymentForm, Record};
 use quittance_core::frame::{self, FrameBuilder, Tip};
 use quittance_core::ids::{AccountId, NodeId, Position};
 use quittance_core::invariant;
@@ -16,12 +17,15 @@ use quittance_core::money::{BasisPoints, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::record::{self, DecodeError, MAX_RECORD_BYTES, VERSION};
+use quittance_core::site::Site;
 use quittance_core::state::State;
 use quittance_core::terms::Terms;
+use quittance_core::verify::relationship_signing_bytes;
 
 use crate::support::{
-    FEES, PARTNER, SHOP_SEED, World, at, cancel, create, deposit, fee, intent, mark_scanned, no_funds, payer,
-    rates, refund, refund_of, report, report_attempt, report_withdrawal, submit, usd, withdraw,
+    FEES, PARTNER, SHOP_SEED, World, at, cancel, create, deposit, establish, fee, intent, login, login_terms,
+    mark_scanned, no_funds, payer, rates, refund, refund_of, register_webhook, report, report_attempt,
+    report_delivery, report_withdrawal, request_login, submit, submit_as_actions, usd, withdraw,
     withdrawal_of,
 };
 
@@ -146,6 +150,36 @@ fn history() -> World {
     world
 }
 
+/// A history with everything that version 3 has words for.
+fn history_v3() -> World {
+    let mut world = World::with_policy(Policy::standard(FEES));
+    world.must(rates(&[("usd", "0.00002")]));
+    world.must(deposit("golden", payer(100), 60_000_000_000));
+    let site =
+        |verifier| Some(Box::new(Site { domain: "shop.example".parse().expect("a domain"), verifier }));
+    world.must(create(1, Terms { site: site(Some(payer(150))), ..usd(500) }));
+    world.must(create(2, Terms { site: site(None), ..usd(100) }));
+    world.must(request_login(3, login_terms("shop.example", 150)));
+    world.must(establish(100, "shop.example", 160));
+    world.must(register_webhook(1, "https://shop.example/paid"));
+    world.must(register_webhook(3, "https://shop.example/known"));
+    world.now = at(10);
+    for seed in [1, 2] {
+        let payment = world.quote(seed, 100);
+        world.must(submit_as_actions(100, &payment));
+        world.refused(submit_as_actions(100, &Payment { valid_until: at(11), ..payment }));
+    }
+    world.must(report(1, world.transaction(1), SettlementOutcome::Settled));
+    world.must(login(3, 160));
+    world.must(report_delivery(1, 1, None, Duration::from_millis(3_000)));
+    world.now = at(12);
+    world.must(report_delivery(1, 2, Some(503), Duration::from_micros(81_234)));
+    world.must(report_delivery(1, 3, Some(200), Duration::from_micros(1)));
+    world.must(Request::Redeliver { intent: intent(1) });
+    world.must(report_delivery(3, 1, Some(200), Duration::from_micros(7)));
+    world
+}
+
 fn bytes(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     record::encode(record, &mut bytes);
@@ -161,8 +195,11 @@ fn one_of_each(history: &World) -> BTreeMap<EventKind, &Record> {
     seen
 }
 
-/// How many kinds of event version 1 had.
+/// How many kinds of event version 1 had, and version 2.
 const V1_EVENTS: usize = 17;
+const V2_EVENTS: usize = 28;
+/// How many of the kinds of event say something in version 3: seven that are new, and three with more to say.
+const V3_EVENTS: usize = 10;
 
 #[test]
 fn every_event_of_version_1_is_read_as_it_ever_was() {
@@ -181,7 +218,7 @@ fn every_event_of_version_1_is_read_as_it_ever_was() {
 fn every_event_of_version_2_is_read_and_written_as_it_ever_was() {
     let history = history();
     let seen = one_of_each(&history);
-    assert_eq!(seen.len(), EventKind::ALL.len(), "an event without golden bytes: {:?}", seen.keys());
+    assert_eq!(seen.len(), V2_EVENTS, "an event without golden bytes: {:?}", seen.keys());
     for (kind, record) in &seen {
         let file = format!("record-v2-{}", kind.name());
         check(&file, &bytes(record));
@@ -190,13 +227,51 @@ fn every_event_of_version_2_is_read_and_written_as_it_ever_was() {
 }
 
 #[test]
+fn every_event_of_version_3_is_read_and_written_as_it_ever_was() {
+    let history = history_v3();
+    let new = history.records.iter().filter(|record| bytes(record)[..2] == [3, 0]);
+    let mut seen = BTreeMap::new();
+    for record in new {
+        seen.entry(record.event.kind()).or_insert(record);
+    }
+    assert_eq!(seen.len(), V3_EVENTS, "an event without golden bytes: {:?}", seen.keys());
+    for (kind, record) in &seen {
+        let file = format!("record-v3-{}", kind.name());
+        check(&file, &bytes(record));
+        assert_eq!(record::decode(&stored(&file), record.position).as_ref(), Ok(*record), "{kind:?}: {LOST}");
+    }
+    // What the version before can say is said in it, so that its programs read on.
+    for record in &history.records {
+        assert_eq!(
+            bytes(record)[..2] == [3, 0],
+            seen.values().any(|new| is_of_v3(record, new)),
+            "{record:?}"
+        );
+    }
+}
+
+/// Whether a record is of the kind of `new` and says what only version 3 can.
+fn is_of_v3(record: &Record, new: &Record) -> bool {
+    let more = match &record.event {
+        Event::IntentCreated { terms, .. } => terms.site.is_some(),
+        Event::IntentSubmitted { form, .. } | Event::LateSubmissionRefused { form, .. } => {
+            *form != PaymentForm::Native
+        }
+        _ => true,
+    };
+    more && record.event.kind() == new.event.kind()
+}
+
+#[test]
 fn no_golden_file_is_orphaned() {
     // A file for an event that was renamed would otherwise rest unread while its bytes are still in logs.
     let folder = file("x");
     let count = folder.parent().expect("a folder").read_dir().expect("it is there").count();
-    let others = ["frame-v1", "frame-v1-of-records-v2", "payment-v1", "terms-v1", "terms-v2", "refund-v1"];
-    let more = ["withdrawal-v1", "digest-v3-of-records-v1", "digest-v3", "snapshot-v1-hash"];
-    assert_eq!(count, V1_EVENTS + EventKind::ALL.len() + others.len() + more.len());
+    let others = ["frame-v1", "frame-v1-of-records-v2", "frame-v1-of-records-v3", "payment-v1", "refund-v1"];
+    let signed = ["terms-v1", "terms-v2", "terms-v3", "withdrawal-v1", "login-v1", "relationship-v1"];
+    let states = ["digest-v4-of-records-v1", "digest-v4-of-records-v2", "digest-v4", "snapshot-v2-hash"];
+    let more = others.len() + signed.len() + states.len();
+    assert_eq!(count, V1_EVENTS + V2_EVENTS + V3_EVENTS + more);
 }
 
 /// A stored log replays to the state that `history` lived, and to the digest that is stored with it.
@@ -214,7 +289,7 @@ fn replays(frame: &str, digest: &str, history: &World) {
 
 #[test]
 fn a_log_of_any_version_replays_to_the_state_it_ever_did() {
-    replays("frame-v1", "digest-v3-of-records-v1", &history_v1());
+    replays("frame-v1", "digest-v4-of-records-v1", &history_v1());
     let history = history();
     let mut builder = FrameBuilder::new(Tip::EMPTY, 7);
     builder.push(&history.records);
@@ -223,7 +298,12 @@ fn a_log_of_any_version_replays_to_the_state_it_ever_did() {
     check("frame-v1-of-records-v2", &frames[0].bytes);
     let (decoded, tip) = Tip::EMPTY.follow(&stored("frame-v1-of-records-v2")).expect(LOST);
     assert_eq!((tip, decoded.epoch), (end, 7));
-    replays("frame-v1-of-records-v2", "digest-v3", &history);
+    replays("frame-v1-of-records-v2", "digest-v4-of-records-v2", &history);
+    let history = history_v3();
+    let mut builder = FrameBuilder::new(Tip::EMPTY, 7);
+    builder.push(&history.records);
+    check("frame-v1-of-records-v3", &builder.finish().0[0].bytes);
+    replays("frame-v1-of-records-v3", "digest-v4", &history);
 }
 
 #[test]
@@ -252,6 +332,11 @@ fn what_payers_and_merchants_signed_stays_what_they_signed() {
     check("terms-v1", &terms.signing_bytes(intent(1)));
     let metadata = Metadata::new([("order", "42"), ("customer", "äöü")]).expect("short");
     check("terms-v2", &Terms { metadata, ..terms.clone() }.signing_bytes(intent(1)));
+    let site = Some(Box::new(Site { domain: "shop.example".parse().expect("a domain"), verifier: None }));
+    check("terms-v3", &Terms { site, ..terms.clone() }.signing_bytes(intent(1)));
+    check("login-v1", &login_terms("shop.example", 150).signing_bytes(intent(1)));
+    let domain = "shop.example".parse().expect("a domain");
+    check("relationship-v1", &relationship_signing_bytes(payer(100), &domain, payer(160)));
     check("refund-v1", &refund_of(1, SHOP_SEED, "part", 1_000).signing_bytes());
     check("withdrawal-v1", &withdrawal_of(SHOP_SEED, "part", 200_000, "a bank").signing_bytes());
 }
@@ -278,10 +363,10 @@ fn a_record_that_is_not_exactly_one_of_a_known_version_is_refused_by_name() {
         with(&|b| b.resize(MAX_RECORD_BYTES + 1, 0)),
         Err(DecodeError::Size { got: MAX_RECORD_BYTES + 1 })
     );
-    let newer = with(&|b| b[0] = 3).expect_err("written by tomorrow's program");
+    let newer = with(&|b| b[0] = 4).expect_err("written by tomorrow's program");
     assert_eq!(newer, DecodeError::NewerVersion { got: VERSION + 1 });
     let text = newer.to_string();
-    assert!(text.contains("version 3") && text.contains("up to 2"), "names both versions: {text}");
+    assert!(text.contains("version 4") && text.contains("up to 3"), "names both versions: {text}");
     for cut in 2..good.len() {
         let error = record::decode(&good[..cut], Position(1));
         assert!(matches!(error, Err(DecodeError::Malformed(_))), "cut at {cut}: {error:?}");

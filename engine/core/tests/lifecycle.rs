@@ -1,13 +1,15 @@
 //! Every pair of a phase and a command, one by one: what becomes true, and what the asker is told.
 
+use std::time::Duration;
+
 use crate::support::{
-    FEES, NODE, PARTNER, SHOP_SEED, World, at, cancel, create, fee, intent, mark_scanned, payer, refund,
-    refund_of, report, shop, sign, submit, usd,
+    FEES, NODE, PARTNER, SHOP_SEED, World, at, cancel, create, fee, intent, login, login_terms, mark_scanned,
+    payer, refund, refund_of, register_webhook, report, report_delivery, request_login, shop, sign, submit,
+    usd,
 };
 use quittance_core::command::{Request, SettlementOutcome};
-use quittance_core::event::PaymentForm;
 use quittance_core::event::{
-    Authorization, CanceledBy, Event, EventKind, SignatureRule, SignedForm, Transaction,
+    Authorization, CanceledBy, Event, EventKind, PaymentForm, SignatureRule, SignedForm, Transaction,
 };
 use quittance_core::ids::{AccountId, AttemptNumber, Timestamp};
 use quittance_core::lifecycle::{self, CommandKind, Outcome};
@@ -18,10 +20,14 @@ use quittance_core::policy::Policy;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{State, Status};
 use quittance_core::terms::Terms;
-use quittance_core::verify::{cancel_signing_bytes, scan_signing_bytes};
+use quittance_core::verify::{cancel_signing_bytes, login_signing_bytes, scan_signing_bytes};
 
 pub(crate) const RENDEZVOUS: u8 = 1;
 const PAYER: u8 = 100;
+/// The key that the site of a login publishes, and the account it knows its user by.
+const VERIFIER: u8 = 150;
+const USER: u8 = 160;
+const HOOK: &str = "https://shop.example/paid";
 /// The intent's deadline by the standard policy: an hour after noon.
 pub(crate) const DEADLINE: Timestamp = Timestamp(crate::support::NOON.0 + 3_600_000_000);
 
@@ -41,7 +47,8 @@ enum Then {
 }
 use RejectionCode::{
     IntentAlreadySubmitted, IntentCanceled, IntentExpired, IntentFailed, IntentNotConfirmed, IntentNotFound,
-    IntentNotScheduled, IntentRejected, SettlementContradicts,
+    IntentNotScheduled, IntentRejected, LoginNotRequested, SettlementContradicts, TermsMismatch,
+    WebhookNotArmed,
 };
 use Status::{Canceled, Confirmed, Created, Expired, Failed, Rejected, Scheduled, Submitted, Verified};
 use Then::{Done, Noted, Refused, Repeated, Ticked};
@@ -65,6 +72,23 @@ fn authorization(signed: Vec<u8>) -> Authorization {
 pub(crate) fn created() -> Event {
     let authorization = authorization(terms().signing_bytes(intent(RENDEZVOUS)));
     Event::IntentCreated { terms: terms(), authorization, expires_at: DEADLINE }
+}
+
+pub(crate) fn login_requested() -> Event {
+    let login = login_terms("shop.example", VERIFIER);
+    let authorization = authorization(login.signing_bytes(intent(RENDEZVOUS)));
+    Event::LoginRequested { login, authorization, expires_at: DEADLINE }
+}
+
+pub(crate) fn logged_in() -> Event {
+    let signed = login_signing_bytes(intent(RENDEZVOUS), payer(USER));
+    let signature = sign(USER, &signed);
+    let (form, rule) = (SignedForm::Native, SignatureRule::Ed25519VerifyStrict);
+    Event::LoggedIn { user: payer(USER), authorization: Authorization { form, rule, signed, signature } }
+}
+
+pub(crate) fn webhook_registered() -> Event {
+    Event::WebhookRegistered { url: HOOK.into() }
 }
 
 pub(crate) fn code_scanned() -> Event {
@@ -138,6 +162,11 @@ fn request(command: &str) -> Request {
         "submit" => submit(PAYER, &payment()),
         "refund" => refund(SHOP_SEED, refund_of(RENDEZVOUS, SHOP_SEED, "back", 1_000)),
         "report_settlement" => report(RENDEZVOUS, transaction().id, SettlementOutcome::Settled),
+        "request_login" => request_login(RENDEZVOUS, login_terms("shop.example", VERIFIER)),
+        "login" => login(RENDEZVOUS, USER),
+        "register_webhook" => register_webhook(RENDEZVOUS, HOOK),
+        "report_delivery" => report_delivery(RENDEZVOUS, 1, Some(200), Duration::ZERO),
+        "redeliver" => Request::Redeliver { intent: intent(RENDEZVOUS) },
         other => panic!("no such command: {other}"),
     }
 }
@@ -246,6 +275,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (None, "submit", Refused(IntentNotFound)),
         (None, "refund", Refused(IntentNotFound)),
         (None, "report_settlement", Refused(IntentNotFound)),
+        (None, "request_login", Done(vec![login_requested()])),
+        (None, "login", Refused(IntentNotFound)),
+        (None, "register_webhook", Refused(IntentNotFound)),
+        (None, "report_delivery", Refused(IntentNotFound)),
+        (None, "redeliver", Refused(IntentNotFound)),
         (None, "tick", Ticked(vec![])),
         (Some(Created), "create", Repeated(4)),
         (Some(Created), "mark_scanned", Done(vec![code_scanned()])),
@@ -253,6 +287,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Created), "submit", Done(paid())),
         (Some(Created), "refund", Refused(IntentNotConfirmed)),
         (Some(Created), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Created), "request_login", Refused(TermsMismatch)),
+        (Some(Created), "login", Refused(LoginNotRequested)),
+        (Some(Created), "register_webhook", Done(vec![webhook_registered()])),
+        (Some(Created), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Created), "redeliver", Refused(WebhookNotArmed)),
         (Some(Created), "tick", Ticked(vec![Event::IntentExpired])),
         (Some(Submitted), "create", Refused(IntentAlreadySubmitted)),
         (Some(Submitted), "mark_scanned", Repeated(5)),
@@ -260,6 +299,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Submitted), "submit", Repeated(5)),
         (Some(Submitted), "refund", Refused(IntentNotConfirmed)),
         (Some(Submitted), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Submitted), "request_login", Refused(IntentAlreadySubmitted)),
+        (Some(Submitted), "login", Refused(LoginNotRequested)),
+        (Some(Submitted), "register_webhook", Refused(IntentAlreadySubmitted)),
+        (Some(Submitted), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Submitted), "redeliver", Refused(WebhookNotArmed)),
         (Some(Submitted), "tick", Ticked(vec![])),
         (Some(Verified), "create", Refused(IntentAlreadySubmitted)),
         (Some(Verified), "mark_scanned", Repeated(5)),
@@ -267,6 +311,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Verified), "submit", Repeated(5)),
         (Some(Verified), "refund", Refused(IntentNotConfirmed)),
         (Some(Verified), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Verified), "request_login", Refused(IntentAlreadySubmitted)),
+        (Some(Verified), "login", Refused(LoginNotRequested)),
+        (Some(Verified), "register_webhook", Refused(IntentAlreadySubmitted)),
+        (Some(Verified), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Verified), "redeliver", Refused(WebhookNotArmed)),
         (Some(Verified), "tick", Ticked(vec![])),
         (Some(Scheduled), "create", Refused(IntentAlreadySubmitted)),
         (Some(Scheduled), "mark_scanned", Repeated(5)),
@@ -274,6 +323,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Scheduled), "submit", Repeated(7)),
         (Some(Scheduled), "refund", Refused(IntentNotConfirmed)),
         (Some(Scheduled), "report_settlement", Done(confirmed())),
+        (Some(Scheduled), "request_login", Refused(IntentAlreadySubmitted)),
+        (Some(Scheduled), "login", Refused(LoginNotRequested)),
+        (Some(Scheduled), "register_webhook", Refused(IntentAlreadySubmitted)),
+        (Some(Scheduled), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Scheduled), "redeliver", Refused(WebhookNotArmed)),
         (Some(Scheduled), "tick", Ticked(vec![])),
         (Some(Confirmed), "create", Refused(IntentAlreadySubmitted)),
         (Some(Confirmed), "mark_scanned", Repeated(5)),
@@ -281,6 +335,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Confirmed), "submit", Repeated(7)),
         (Some(Confirmed), "refund", Done(vec![refunded()])),
         (Some(Confirmed), "report_settlement", Repeated(9)),
+        (Some(Confirmed), "request_login", Refused(IntentAlreadySubmitted)),
+        (Some(Confirmed), "login", Refused(LoginNotRequested)),
+        (Some(Confirmed), "register_webhook", Refused(IntentAlreadySubmitted)),
+        (Some(Confirmed), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Confirmed), "redeliver", Refused(WebhookNotArmed)),
         (Some(Confirmed), "tick", Ticked(vec![])),
         (Some(Canceled), "create", Refused(IntentCanceled)),
         (Some(Canceled), "mark_scanned", Refused(IntentCanceled)),
@@ -288,6 +347,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Canceled), "submit", Noted(IntentCanceled)),
         (Some(Canceled), "refund", Refused(IntentCanceled)),
         (Some(Canceled), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Canceled), "request_login", Refused(IntentCanceled)),
+        (Some(Canceled), "login", Refused(LoginNotRequested)),
+        (Some(Canceled), "register_webhook", Refused(IntentCanceled)),
+        (Some(Canceled), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Canceled), "redeliver", Refused(WebhookNotArmed)),
         (Some(Canceled), "tick", Ticked(vec![])),
         (Some(Expired), "create", Refused(IntentExpired)),
         (Some(Expired), "mark_scanned", Refused(IntentExpired)),
@@ -295,6 +359,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Expired), "submit", Noted(IntentExpired)),
         (Some(Expired), "refund", Refused(IntentExpired)),
         (Some(Expired), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Expired), "request_login", Refused(IntentExpired)),
+        (Some(Expired), "login", Refused(LoginNotRequested)),
+        (Some(Expired), "register_webhook", Refused(IntentExpired)),
+        (Some(Expired), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Expired), "redeliver", Refused(WebhookNotArmed)),
         (Some(Expired), "tick", Ticked(vec![])),
         (Some(Rejected), "create", Refused(IntentRejected)),
         (Some(Rejected), "mark_scanned", Refused(IntentRejected)),
@@ -302,6 +371,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Rejected), "submit", Noted(IntentRejected)),
         (Some(Rejected), "refund", Refused(IntentRejected)),
         (Some(Rejected), "report_settlement", Refused(IntentNotScheduled)),
+        (Some(Rejected), "request_login", Refused(IntentRejected)),
+        (Some(Rejected), "login", Refused(LoginNotRequested)),
+        (Some(Rejected), "register_webhook", Refused(IntentRejected)),
+        (Some(Rejected), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Rejected), "redeliver", Refused(WebhookNotArmed)),
         (Some(Rejected), "tick", Ticked(vec![])),
         (Some(Failed), "create", Refused(IntentFailed)),
         (Some(Failed), "mark_scanned", Repeated(5)),
@@ -309,6 +383,11 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Failed), "submit", Repeated(7)),
         (Some(Failed), "refund", Refused(IntentFailed)),
         (Some(Failed), "report_settlement", Noted(SettlementContradicts)),
+        (Some(Failed), "request_login", Refused(IntentFailed)),
+        (Some(Failed), "login", Refused(LoginNotRequested)),
+        (Some(Failed), "register_webhook", Refused(IntentFailed)),
+        (Some(Failed), "report_delivery", Refused(WebhookNotArmed)),
+        (Some(Failed), "redeliver", Refused(WebhookNotArmed)),
         (Some(Failed), "tick", Ticked(vec![])),
     ]
 }
@@ -353,7 +432,12 @@ fn the_table_that_is_printed_is_the_one_that_decides_or_people_would_plan_with_a
             Ticked(_) => edge.outcome == Outcome::Nothing,
             Done(_) => false,
             Repeated(_) => edge.repeats,
-            Refused(code) => matches!(edge.outcome, Outcome::Refused(printed, _) if printed == *code),
+            Refused(code) => match edge.outcome {
+                Outcome::Refused(printed, _) => printed == *code,
+                // The table's intent asks nobody to log in and has no webhook: with them it goes otherwise.
+                Outcome::Decided(_) => [LoginNotRequested, WebhookNotArmed].contains(code),
+                Outcome::Nothing => false,
+            },
             Noted(code) => match edge.outcome {
                 Outcome::Refused(printed, recorded) => printed == *code && !recorded.is_empty(),
                 Outcome::Decided(outcomes) => outcomes.contains(&&[EventKind::SettlementContradicted][..]),

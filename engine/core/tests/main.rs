@@ -17,6 +17,7 @@ mod races;
 mod rate_window;
 mod rejections;
 mod settlement;
+mod sites;
 mod snapshot;
 mod speccheck;
 mod support;

@@ -250,7 +250,13 @@ fn cases() -> Vec<RejectionCode> {
 
 #[test]
 fn every_refusal_the_rules_name_is_one_that_somebody_can_meet() {
-    let all = [cases(), crate::settlement::cases(), crate::money_back::cases(), crate::limits::cases()];
+    let all = [
+        cases(),
+        crate::settlement::cases(),
+        crate::money_back::cases(),
+        crate::limits::cases(),
+        crate::sites::cases(),
+    ];
     let made: BTreeSet<_> = all.into_iter().flatten().collect();
     for code in RejectionCode::ALL {
         let elsewhere = MADE_ELSEWHERE.iter().any(|(known, _)| known == code);

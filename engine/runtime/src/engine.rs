@@ -12,6 +12,7 @@ use quittance_core::machine::Core;
 use quittance_core::policy::Policy;
 use tokio::sync::{Semaphore, watch};
 
+use crate::admission::{Admission, Door};
 use crate::checkpoint::{Checkpointer, Checkpoints, Schedule};
 use crate::clock::{Clock, SystemClock};
 use crate::committer::Committer;
@@ -39,6 +40,8 @@ pub struct Options {
     pub verify_workers: usize,
     /// Requests that may wait in front of each stage; at least 1. More are refused as `node_overloaded`.
     pub queue: usize,
+    /// How much of what strangers get for nothing is let in.
+    pub admission: Admission,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where what has ended and the snapshots are kept, so that memory follows what is open and a restart is short. A table of
@@ -61,6 +64,7 @@ impl Options {
             policy: Policy::standard(AccountId(node.0)),
             verify_workers: thread::available_parallelism().map_or(1, usize::from),
             queue: 4096,
+            admission: Admission::default(),
             clock: Arc::new(SystemClock),
             table: None,
             checkpoints: Checkpoints::default(),
@@ -146,6 +150,7 @@ impl Engine {
             shared: shared.clone(),
             epoch,
             inputs: 0,
+            door: Door::new(options.admission),
             schedule,
         };
         let checkpointer = restored.keeper.map(|Keeper { table, archive, next, .. }| {

@@ -16,6 +16,7 @@
 //! Architecture invariant: nothing here knows a protocol, a socket or a file format; stores come in through
 //! [`log::EventLog`], requests through [`Handle`].
 
+mod admission;
 mod archive;
 mod audit;
 mod checkpoint;
@@ -38,6 +39,7 @@ mod verifier;
 pub mod log;
 pub mod table;
 
+pub use admission::Admission;
 pub use archive::ArchiveError;
 pub use audit::{Audit, AuditError, Signatures, audit};
 pub use checkpoint::Checkpoints;

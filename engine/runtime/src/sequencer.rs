@@ -8,6 +8,7 @@ use quittance_core::machine::{Accepted, Core, Effects, Input};
 use quittance_core::state::{Key, State};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::admission::Door;
 use crate::checkpoint::{Frozen, Schedule};
 use crate::clock::Clock;
 use crate::committer::{Commit, Release};
@@ -68,6 +69,7 @@ pub(crate) struct Sequencer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) epoch: u64,
     pub(crate) inputs: u64,
+    pub(crate) door: Door,
     /// `None` for an engine that keeps everything in memory.
     pub(crate) schedule: Option<Schedule>,
 }
@@ -156,6 +158,7 @@ impl Sequencer {
         // An engine that cannot tell what has ended could let it happen again: it stops.
         let recalled =
             self.recall(recalled).map_err(|error| Error::Failed(self.shared.fail(Failure::Recall(error))))?;
+        self.door.admit(self.core.state(), &command, self.clock.now())?;
         let before = effects.records.len();
         self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
         if effects.records.len() == before {

@@ -110,7 +110,7 @@ impl Run<'_> {
                 let verifier = VERIFIER + self.below(8) / 7;
                 self.send(request_login(seed, login_terms(site, verifier)));
             }
-            16..28 => {
+            16..24 => {
                 let seed = 1 + self.below(INTENTS);
                 self.perhaps_expecting(seed, mark_scanned(seed));
             }
@@ -120,12 +120,12 @@ impl Run<'_> {
                 self.perhaps_expecting(seed, cancel(seed, by));
             }
             36..84 => self.pay(what % 3),
-            84..96 if !self.payments.is_empty() => {
+            84..90 if !self.payments.is_empty() => {
                 let index = usize::from(self.below(255)) % self.payments.len();
                 let (seed, payment) = self.payments[index].clone();
                 self.send(submit(seed, &payment));
             }
-            96..144 => self.settle(),
+            96..138 => self.settle(),
             144..162 => self.give_back(),
             162..170 => {
                 // Whoever may hold something; an address that is there, missing or too long; another node's now and then.
@@ -159,8 +159,8 @@ impl Run<'_> {
                     if self.below(8) == 0 { now.saturating_sub(step) } else { now.saturating_add(step) };
             }
             236..239 => self.input(Input::Tick),
-            239..245 => self.tell(),
-            245..248 => self.log_in(),
+            24..28 | 138..144 | 239..245 => self.tell(),
+            90..96 | 245..248 => self.log_in(),
             255 => self.heal(),
             _ => {
                 // Late, twice, out of order: the network may do that to any request.
@@ -205,12 +205,23 @@ impl Run<'_> {
     fn log_in(&mut self) {
         let (owner, site) = (100 + self.below(PAYERS), SITES[usize::from(self.below(2))]);
         let account = KNOWN_AS + self.below(4);
-        if self.below(2) == 0 {
+        if self.below(3) == 0 {
             self.send(establish(owner, site, account));
-        } else {
-            let seed = 1 + self.below(INTENTS);
-            self.send(login(seed, account));
+            return;
         }
+        // Mostly where a login is asked for, by an account that the site knows.
+        let any = 1 + self.below(INTENTS);
+        let state = self.world.core.state();
+        let asks = |seed: &u8| state.intent(&intent(*seed)).is_some_and(|known| known.terms().is_none());
+        let seed = (0..INTENTS).map(|offset| 1 + (any + offset) % INTENTS).find(asks).unwrap_or(any);
+        let domain = state.intent(&intent(seed)).and_then(|known| known.login_domain());
+        let is_known = |account: &u8| {
+            let relationship = state.relationships().get(&payer(*account));
+            relationship.is_some_and(|known| Some(&known.domain) == domain)
+        };
+        let user =
+            (KNOWN_AS..KNOWN_AS + 4).find(is_known).filter(|_| !any.is_multiple_of(4)).unwrap_or(account);
+        self.send(login(seed, user));
     }
 
     /// One in four says which revision its sender saw; half of these are right.

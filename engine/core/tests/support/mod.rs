@@ -166,6 +166,15 @@ pub(crate) fn report_delivery(seed: u8, attempt: u8, status: Option<u16>, latenc
     Request::ReportDelivery { intent: intent(seed), attempt, outcome, latency }
 }
 
+/// The same payment, signed in the words of another protocol, whatever those are: the adapter vouches for them.
+pub(crate) fn submit_as_actions(seed: u8, payment: &Payment) -> Request {
+    let words = [b"actions for ".as_slice(), &payment.to_bytes()].concat();
+    let (payload, signature) = (payment.to_bytes(), sign(seed, &words));
+    let form = PaymentForm::CodeSubmitActions(words);
+    let (intent, payer) = (payment.intent, payment.payer);
+    Request::Submit { intent, payer, payload, form, signature, expected: None }
+}
+
 pub(crate) fn deposit(text: &str, account: AccountId, quarks: u64) -> Request {
     Request::Deposit { key: DepositKey::from_text(text), account, quarks: Quarks::new(quarks) }
 }

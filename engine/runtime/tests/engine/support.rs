@@ -10,8 +10,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::digest::Digest;
-use quittance_core::event::CanceledBy;
-use quittance_core::event::PaymentForm;
+use quittance_core::event::{CanceledBy, PaymentForm};
 use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::{
     AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Signature, Timestamp,
@@ -54,9 +53,13 @@ pub(crate) fn deposit(number: u64) -> Request {
 
 /// A request for five kin.
 pub(crate) fn create(seed: u8) -> Request {
+    create_for(seed, SHOP)
+}
+
+pub(crate) fn create_for(seed: u8, destination: AccountId) -> Request {
     let amount = NativeAmount::from_hundredths(500).unwrap();
     let terms = Terms {
-        destination: SHOP,
+        destination,
         currency: Currency::KIN,
         amount,
         fees: Vec::new(),

@@ -1,0 +1,273 @@
+//! Logins, the accounts that sites know their users by, and webhooks.
+
+use std::time::Duration;
+
+use quittance_core::command::Request;
+use quittance_core::event::{CanceledBy, Event};
+use quittance_core::ids::Timestamp;
+use quittance_core::machine::Core;
+use quittance_core::policy::Policy;
+use quittance_core::rejection::RejectionCode as Code;
+use quittance_core::site::{Domain, Site};
+use quittance_core::state::{State, Status};
+use quittance_core::terms::Terms;
+use quittance_core::webhook::{Delivery, DeliveryOutcome, MAX_URL_BYTES, SCHEDULE};
+
+use crate::rejections;
+use crate::support::{
+    FEES, SHOP_SEED, World, at, cancel, create, deposit, establish, intent, login, login_terms, mark_scanned,
+    no_funds, payer, rates, refund, refund_of, register_webhook, report, report_delivery, request_login,
+    submit, submit_as_actions, usd,
+};
+
+const PAYER: u8 = 100;
+const VERIFIER: u8 = 150;
+const USER: u8 = 160;
+const SHOP: &str = "shop.example";
+const URL: &str = "https://shop.example/paid";
+
+fn world() -> World {
+    let mut world = World::with_policy(Policy::standard(FEES));
+    world.must(rates(&[("usd", "0.00002")]));
+    world.must(deposit("funds", payer(PAYER), 100_000_000_000));
+    world
+}
+
+/// A login that somebody has been asked for, and the account that the site knows the payer by.
+fn asked() -> World {
+    let mut world = world();
+    world.must(establish(PAYER, SHOP, USER));
+    world.must(request_login(1, login_terms(SHOP, VERIFIER)));
+    world
+}
+
+fn with_site(verifier: Option<u8>) -> Terms {
+    let site = Site { domain: SHOP.parse().unwrap(), verifier: verifier.map(payer) };
+    Terms { site: Some(Box::new(site)), ..usd(500) }
+}
+
+fn replayed(world: &World) -> State {
+    let mut state = State::default();
+    world.records.iter().for_each(|record| state.apply(record).unwrap());
+    assert_eq!(state.digest(), world.core.state().digest(), "a restart would know something else");
+    state
+}
+
+#[test]
+fn a_login_needs_no_money_and_says_who_it_was() {
+    let mut world = asked();
+    world.must(mark_scanned(1));
+    world.must(login(1, USER));
+    assert_eq!(world.status(1), Status::Confirmed);
+    let state = replayed(&world);
+    let known = state.intent(&intent(1)).unwrap();
+    assert_eq!(state.user(known), Some(payer(USER)));
+    assert!(known.is_submitted() && known.has_ended(), "nothing is left to do");
+    assert_eq!(world.must(login(1, USER)), [], "the same again is the same answer");
+    assert_eq!(
+        world.refusal_code(request_login(1, login_terms(SHOP, VERIFIER))),
+        Code::IntentAlreadySubmitted
+    );
+    assert_eq!(
+        world.refusal_code(refund(SHOP_SEED, refund_of(1, SHOP_SEED, "k", 1))),
+        Code::PaymentNotRequested
+    );
+}
+
+#[test]
+fn a_login_can_be_declined_and_expires_like_a_payment() {
+    let mut declined = asked();
+    declined.must(cancel(1, CanceledBy::Payer));
+    assert_eq!(declined.refusal_code(login(1, USER)), Code::IntentCanceled);
+    let mut late = asked();
+    late.now = at(3_601);
+    // By the deadline, whether a tick has come yet or not.
+    assert_eq!(late.refusal_code(login(1, USER)), Code::IntentExpired);
+    assert_eq!(late.tick(), [Event::IntentExpired]);
+    assert_eq!(late.refusal_code(login(1, USER)), Code::IntentExpired);
+}
+
+#[test]
+fn who_pays_a_verified_site_is_known_to_it_and_to_no_other() {
+    for (verifier, known) in [(Some(VERIFIER), true), (None, false)] {
+        let mut world = world();
+        world.must(establish(PAYER, SHOP, USER));
+        world.must(establish(PAYER, "news.example", USER + 1));
+        world.must(create(1, with_site(verifier)));
+        let payment = world.quote(1, PAYER);
+        world.must(submit_as_actions(PAYER, &payment));
+        let state = replayed(&world);
+        let user = state.user(state.intent(&intent(1)).unwrap());
+        assert_eq!(user, known.then(|| payer(USER)), "verifier {verifier:?}");
+    }
+}
+
+#[test]
+fn a_payment_signed_in_another_protocols_words_is_checked_by_those_words() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    let payment = world.quote(1, PAYER);
+    let Request::Submit { form, .. } = submit_as_actions(PAYER, &payment) else { panic!("a submission") };
+    // The signature over the payment does not cover the other words, nor the other way round.
+    let Request::Submit { intent, payer, payload, signature, .. } = submit(PAYER, &payment) else {
+        panic!("a submission")
+    };
+    let mixed = Request::Submit { intent, payer, payload, form, signature, expected: None };
+    assert_eq!(world.refusal_code(mixed), Code::SignatureInvalid);
+    world.must(submit_as_actions(PAYER, &payment));
+    assert_eq!(world.must(submit(PAYER, &payment)), [], "the same payment, however it was signed");
+    let valid = |record: &_| quittance_core::verify::recheck(record) != Some(false);
+    assert!(world.records.iter().all(valid), "an auditor finds each signature good");
+}
+
+#[test]
+fn a_webhook_is_due_when_the_intent_is_paid_and_again_as_the_schedule_says() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    world.must(register_webhook(1, URL));
+    let due = |world: &World| world.core.state().deliveries().next().map(|(due, _)| due);
+    assert_eq!(due(&world), None, "nothing to tell yet");
+    let payment = world.quote(1, PAYER);
+    world.now = at(5);
+    world.must(submit(PAYER, &payment));
+    assert_eq!(due(&world), Some(at(5)), "at once, before the rail has said anything");
+    let id = world.transaction(1);
+    world.must(report(1, id, quittance_core::command::SettlementOutcome::Settled));
+    assert!(!world.core.state().intent(&intent(1)).unwrap().has_ended(), "somebody is still to be told");
+    for attempt in 1..=8 {
+        let began = due(&world).expect("there is another attempt");
+        let took = Duration::from_millis(250);
+        world.now = began.saturating_add(took);
+        assert_eq!(world.core.state().due_deliveries(began).count(), 1);
+        assert_eq!(world.core.state().due_deliveries(Timestamp(began.0 - 1)).count(), 0);
+        world.must(report_delivery(1, attempt, Some(500), took));
+        assert_eq!(
+            world.must(report_delivery(1, attempt, Some(200), took)),
+            [],
+            "a late word changes nothing"
+        );
+        let next = SCHEDULE.get(usize::from(attempt)).map(|wait| began.saturating_add(*wait));
+        assert_eq!(due(&world), next, "after attempt {attempt}");
+    }
+    let state = replayed(&world);
+    let known = state.intent(&intent(1)).unwrap();
+    assert!(known.has_ended(), "given up");
+    let webhook = known.webhook.as_ref().unwrap();
+    assert_eq!((webhook.delivery, webhook.attempts.len()), (Delivery::Failed, 8));
+    world.must(Request::Redeliver { intent: intent(1) });
+    assert_eq!(due(&world), Some(world.now), "the operator may have it all again");
+    world.must(report_delivery(1, 1, Some(200), Duration::ZERO));
+    let armed = |world: &World| world.core.state().intent(&intent(1)).unwrap().webhook.clone().unwrap().armed;
+    assert_eq!((due(&world), armed(&world)), (None, webhook.armed), "the same delivery, by the same name");
+}
+
+#[test]
+fn a_webhook_survives_that_its_payment_fails_and_that_the_intent_is_put_away() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    world.must(register_webhook(1, URL));
+    let payment = world.quote(1, PAYER);
+    world.must(submit(PAYER, &payment));
+    let id = world.transaction(1);
+    world.must(report(1, id, no_funds()));
+    let key = quittance_core::state::Key::Intent(intent(1));
+    let last = |world: &World| world.core.state().intent(&intent(1)).unwrap().last_position;
+    let mut core: Core = world.core.clone();
+    assert!(!core.put_away(&key, last(&world)), "put away with a delivery under way, it would be forgotten");
+    world.must(report_delivery(1, 1, Some(200), Duration::ZERO));
+    assert!(world.core.clone().put_away(&key, last(&world)));
+}
+
+#[test]
+fn reasons_and_latencies_are_cut_to_what_is_kept() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    world.must(register_webhook(1, URL));
+    let payment = world.quote(1, PAYER);
+    world.must(submit(PAYER, &payment));
+    let outcome = DeliveryOutcome::Unreachable { reason: "ä".repeat(300) };
+    let latency = Duration::from_secs(1 << 40);
+    let report = Request::ReportDelivery { intent: intent(1), attempt: 1, outcome, latency };
+    let [Event::WebhookAttemptFailed { outcome, latency, .. }] = &world.must(report)[..] else {
+        panic!("an attempt")
+    };
+    assert_eq!(*outcome, DeliveryOutcome::Unreachable { reason: "ä".repeat(128) });
+    assert_eq!(*latency, Duration::from_secs(3_600));
+}
+
+#[test]
+fn a_domain_is_what_a_resolver_would_take_and_nothing_else() {
+    let label = "a".repeat(63);
+    let long = format!("{label}.{label}.{label}.{}", "b".repeat(61));
+    for (text, right) in [
+        ("example.com", true),
+        ("xn--bcher-kva.example", true),
+        ("a-b.c1", true),
+        (&long, true),
+        (&format!("{long}b"), false),
+        (&format!("{label}a.com"), false),
+        ("example", false),
+        ("Example.com", false),
+        ("-a.com", false),
+        ("a-.com", false),
+        ("a..com", false),
+        (".com", false),
+        ("a.com.", false),
+        ("a_b.com", false),
+        ("bücher.example", false),
+        ("a.com/", false),
+        ("", false),
+    ] {
+        assert_eq!(text.parse::<Domain>().is_ok(), right, "{text}");
+    }
+}
+
+/// Every refusal that is made here, for the list of all.
+pub(crate) fn cases() -> Vec<Code> {
+    let mut made = Vec::new();
+    let mut case = |code, field, world: &mut World, request| {
+        rejections::check(code, field, world, request);
+        made.push(code);
+    };
+    let mut world = asked();
+    world.must(create(2, with_site(None)));
+    world.must(create(3, with_site(Some(VERIFIER))));
+    world.must(create(4, usd(500)));
+    world.must(establish(PAYER + 1, SHOP, USER + 1));
+    let mut payment = world.quote(4, PAYER);
+    payment.intent = intent(1);
+    case(Code::PaymentNotRequested, "intent", &mut world, submit(PAYER, &payment));
+    case(Code::TermsMismatch, "payment", &mut world, create(1, usd(500)));
+    case(Code::TermsMismatch, "payment", &mut world, request_login(4, login_terms(SHOP, VERIFIER)));
+    case(
+        Code::TermsMismatch,
+        "site.domain",
+        &mut world,
+        request_login(1, login_terms("a.example", VERIFIER)),
+    );
+    case(Code::TermsMismatch, "site.verifier", &mut world, request_login(1, login_terms(SHOP, VERIFIER + 1)));
+    case(Code::TermsMismatch, "site.domain", &mut world, create(3, usd(500)));
+    case(Code::TermsMismatch, "site.verifier", &mut world, create(3, with_site(None)));
+    case(Code::LoginNotRequested, "intent", &mut world, login(2, USER));
+    case(Code::LoginByPayment, "intent", &mut world, login(3, USER));
+    case(Code::RelationshipNotFound, "user", &mut world, login(1, PAYER));
+    world.must(login(1, USER));
+    case(Code::LoginMismatch, "user", &mut world, login(1, USER + 1));
+    case(Code::RelationshipMismatch, "authority", &mut world, establish(PAYER, SHOP, USER + 2));
+    case(Code::RelationshipMismatch, "authority", &mut world, establish(PAYER + 2, SHOP, USER));
+    case(Code::RelationshipMismatch, "domain", &mut world, establish(PAYER, "news.example", USER));
+    for url in ["", "https://a b", "https://ä.example", &format!("https://{}", "a".repeat(MAX_URL_BYTES))] {
+        case(Code::WebhookUrlOutOfRange, "url", &mut world, register_webhook(4, url));
+    }
+    case(Code::WebhookNotArmed, "intent", &mut world, report_delivery(4, 1, None, Duration::ZERO));
+    world.must(register_webhook(4, URL));
+    case(Code::WebhookMismatch, "url", &mut world, register_webhook(4, "https://other.example/"));
+    case(Code::WebhookNotArmed, "intent", &mut world, Request::Redeliver { intent: intent(4) });
+    let payment = world.quote(4, PAYER);
+    world.must(submit(PAYER, &payment));
+    for attempt in [0, 2] {
+        let report = report_delivery(4, attempt, None, Duration::ZERO);
+        case(Code::WebhookAttemptOutOfOrder, "attempt", &mut world, report);
+    }
+    made
+}

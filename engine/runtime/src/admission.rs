@@ -1,0 +1,134 @@
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use quittance_core::command::Command;
+use quittance_core::ids::{AccountId, Timestamp};
+use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::state::State;
+
+/// How much of what strangers get for nothing an engine lets in: intents, and accounts that sites know their users by. Everything
+/// else that a stranger can have recorded is bounded for each intent by the policy.
+///
+/// What repeats a request that was carried out is not counted. What is over a limit is refused as `node_overloaded`, before it is
+/// decided and without a trace, and can be asked again a second later. The default limits nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// New ones a second, all together: no faster can the log be filled from outside. A second's worth may come at once.
+    pub new_per_second: Option<NonZeroU32>,
+    /// New payments a minute for one destination. Half a minute's worth may come at once.
+    pub per_destination_per_minute: Option<NonZeroU32>,
+    /// Intents that are open at one time, which is what memory follows.
+    pub max_open: Option<usize>,
+}
+
+/// The most destinations whose rate is kept. Where more are busy at once, the others share one.
+const MAX_DESTINATIONS: usize = 65_536;
+
+/// An [`Admission`] at work.
+#[derive(Debug)]
+pub(crate) struct Door {
+    limits: Admission,
+    all: Bucket,
+    destinations: HashMap<AccountId, Bucket>,
+    others: Bucket,
+}
+
+impl Door {
+    pub(crate) fn new(limits: Admission) -> Self {
+        let (all, others) = (Bucket::default(), Bucket::default());
+        Self { limits, all, destinations: HashMap::new(), others }
+    }
+
+    /// Lets a command in, or says which limit it meets.
+    pub(crate) fn admit(
+        &mut self,
+        state: &State,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let destination = match command {
+            Command::Create(create) if state.intent(&create.get().intent).is_none() => {
+                Some(create.get().terms.destination)
+            }
+            Command::RequestLogin(request) if state.intent(&request.get().intent).is_none() => None,
+            Command::EstablishRelationship(wish)
+                if state.relationships().get(&wish.get().authority).is_none() =>
+            {
+                None
+            }
+            _ => return Ok(()),
+        };
+        if let Some(most) = self.limits.max_open.filter(|most| state.open() >= *most) {
+            let expected = format!("fewer than {most} open intents");
+            return Err(overloaded("intents", expected, state.open()));
+        }
+        let all = self.limits.new_per_second.map(|most| Rate::new(most, Duration::from_secs(1), most));
+        if all.is_some_and(|rate| !self.all.has_room(rate, now)) {
+            let most = self.limits.new_per_second.map_or(0, NonZeroU32::get);
+            return Err(overloaded("intents", format!("at most {most} new ones a second"), "more"));
+        }
+        let each = self.limits.per_destination_per_minute;
+        if let (Some(destination), Some(most)) = (destination, each) {
+            let half = NonZeroU32::MIN.saturating_add(most.get() / 2);
+            let rate = Rate::new(most, Duration::from_secs(60), half);
+            let bucket = self.bucket(destination, now);
+            if !bucket.has_room(rate, now) {
+                return Err(overloaded(
+                    "terms.destination",
+                    format!("at most {most} new intents a minute"),
+                    "more",
+                ));
+            }
+            bucket.take(rate, now);
+        }
+        if let Some(rate) = all {
+            self.all.take(rate, now);
+        }
+        Ok(())
+    }
+
+    fn bucket(&mut self, destination: AccountId, now: Timestamp) -> &mut Bucket {
+        if self.destinations.len() >= MAX_DESTINATIONS && !self.destinations.contains_key(&destination) {
+            self.destinations.retain(|_, bucket| bucket.busy_until > now);
+            if self.destinations.len() >= MAX_DESTINATIONS {
+                return &mut self.others;
+            }
+        }
+        self.destinations.entry(destination).or_default()
+    }
+}
+
+fn overloaded(field: &str, expected: String, got: impl ToString) -> Rejection {
+    Rejection::new(RejectionCode::NodeOverloaded, field, expected, got)
+}
+
+/// One at a time, each taking a while, and a few of them ahead of time.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    each: Duration,
+    ahead: Duration,
+}
+
+impl Rate {
+    fn new(most: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
+        let each = per / most.get();
+        Self { each, ahead: each * (burst.get() - 1) }
+    }
+}
+
+/// How far a rate is used up (the generic cell rate algorithm, ITU-T I.371).
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    busy_until: Timestamp,
+}
+
+impl Bucket {
+    fn has_room(&self, rate: Rate, now: Timestamp) -> bool {
+        self.busy_until.since(now) <= rate.ahead
+    }
+
+    fn take(&mut self, rate: Rate, now: Timestamp) {
+        self.busy_until = self.busy_until.max(now).saturating_add(rate.each);
+    }
+}

@@ -1,0 +1,75 @@
+//! Strangers get intents for nothing, and no more of them than the operator wants to pay for.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use quittance_core::command::Request;
+use quittance_core::ids::AccountId;
+use quittance_core::state::State;
+use quittance_runtime::log::MemoryLog;
+use quittance_runtime::{Admission, Engine, Error, Handle, ManualClock};
+
+use crate::support::{cancel, create, create_for, deposit, is_overloaded, noon, options};
+
+fn limited(admission: Admission) -> (Engine, Handle, ManualClock) {
+    let clock = noon();
+    let engine = Engine::start(
+        Box::new(MemoryLog::new()),
+        quittance_runtime::Options { admission, ..options(&clock) },
+    )
+    .unwrap();
+    let handle = engine.handle();
+    (engine, handle, clock)
+}
+
+/// How many of these requests are let in; what is not is refused as overload that passes.
+fn admitted(handle: &Handle, requests: impl IntoIterator<Item = Request>) -> usize {
+    let before = handle.query_blocking(State::digest).unwrap();
+    let answers: Vec<_> = requests.into_iter().map(|request| handle.execute_blocking(request)).collect();
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
+    assert!(refused.iter().all(|answer| is_overloaded(answer)), "{refused:?}");
+    if refused.len() == answers.len() {
+        assert_eq!(handle.query_blocking(State::digest).unwrap(), before, "a refusal left a trace");
+    }
+    answers.len() - refused.len()
+}
+
+#[test]
+fn the_log_is_filled_from_outside_no_faster_than_the_operator_says() {
+    let (_engine, handle, clock) =
+        limited(Admission { new_per_second: NonZeroU32::new(4), ..Admission::default() });
+    assert_eq!(admitted(&handle, (1..=20).map(create)), 4, "a second's worth at once");
+    assert_eq!(admitted(&handle, (10..=20).map(create)), 0);
+    // What was let in is answered again, and what others do with it is not counted.
+    assert_eq!(admitted(&handle, (1..=4).map(create)), 4);
+    assert_eq!(admitted(&handle, (1..=4).map(cancel)), 4);
+    assert_eq!(admitted(&handle, (1..=9).map(deposit)), 9, "the operator is no stranger");
+    clock.advance(Duration::from_millis(250));
+    assert_eq!(admitted(&handle, (5..=20).map(create)), 1, "one each quarter of a second");
+    clock.advance(Duration::from_secs(3_000));
+    assert_eq!(admitted(&handle, (6..=20).map(create)), 4, "time that nobody used is not saved up");
+}
+
+#[test]
+fn one_destination_in_demand_leaves_the_others_their_share() {
+    let (_engine, handle, clock) =
+        limited(Admission { per_destination_per_minute: NonZeroU32::new(6), ..Admission::default() });
+    let busy = AccountId([0x71; 32]);
+    assert_eq!(admitted(&handle, (1..=9).map(|seed| create_for(seed, busy))), 4, "half a minute's worth");
+    assert_eq!(admitted(&handle, (20..=22).map(create)), 3, "another destination");
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(admitted(&handle, (5..=9).map(|seed| create_for(seed, busy))), 1);
+}
+
+#[test]
+fn so_many_intents_are_open_and_no_more_so_that_memory_has_an_end() {
+    let (_engine, handle, clock) = limited(Admission { max_open: Some(3), ..Admission::default() });
+    assert_eq!(admitted(&handle, (1..=9).map(create)), 3);
+    let refused = handle.execute_blocking(create(9)).unwrap_err();
+    let Error::Rejected(refused) = refused else { panic!("{refused}") };
+    assert_eq!((refused.field.as_str(), refused.expected.as_str()), ("intents", "fewer than 3 open intents"));
+    handle.execute_blocking(cancel(1)).unwrap();
+    assert_eq!(admitted(&handle, [create(4), create(5)]), 1, "one has ended, one may begin");
+    clock.advance(Duration::from_secs(3_601));
+    assert_eq!(admitted(&handle, (5..=9).map(create)), 3, "the others expired");
+}
