@@ -32,7 +32,7 @@ impl Told {
     }
 }
 
-/// Decides what a call is answered: its path and which call it is, from 0.
+/// Decides what a call is answered: its path and which call at that path it is, from 0.
 pub type Answers = fn(&str, usize) -> Option<u16>;
 
 /// The server. Dropping it ends it.
@@ -137,7 +137,7 @@ fn hear(mut client: TcpStream, told: &Mutex<Vec<Told>>, answers: Answers) -> std
     let token = String::from_utf8_lossy(&body).into_owned();
     let answered = {
         let mut told = told.lock().expect("no other thread panics");
-        let answered = answers(&path, told.len());
+        let answered = answers(&path, told.iter().filter(|told| told.path == path).count());
         told.push(Told { path, head, token, answered });
         answered
     };
