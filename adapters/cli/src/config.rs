@@ -14,6 +14,7 @@ use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
 use crate::outbound::OutboundFile;
+use crate::rates::{From, Source};
 
 /// Where `serve` listens when nobody says.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -51,10 +52,44 @@ struct File {
     /// The price of one kin in each currency, as text so that it stays exact.
     #[serde(default)]
     rates: BTreeMap<Parsed<Currency>, Parsed<Rate>>,
+    /// Where they come from instead, while the node runs.
+    rate_source: Option<RateSource>,
     #[serde(default)]
     policy: PolicyFile,
     #[serde(default)]
     outbound: OutboundFile,
+}
+
+/// A table of rates that changes: a file or a URL, one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateSource {
+    file: Option<PathBuf>,
+    url: Option<String>,
+    /// Seconds from one look to the next.
+    every_s: Option<u64>,
+}
+
+/// How often a file is looked at, and a URL, when nobody says.
+const LOOK_AT_FILE: u64 = 5;
+const LOOK_AT_URL: u64 = 60;
+/// The longest that anybody may want to wait for new rates.
+const MAX_EVERY: u64 = 24 * 60 * 60;
+
+impl RateSource {
+    fn source(self) -> Result<Source, CliError> {
+        let (from, every) = match (self.file, self.url) {
+            (Some(file), None) => (From::File(file), LOOK_AT_FILE),
+            (None, Some(url)) => (From::Url(url), LOOK_AT_URL),
+            _ => return Err(CliError::misuse("rate_source: expected either file or url")),
+        };
+        let every = self.every_s.unwrap_or(every);
+        if !(1..=MAX_EVERY).contains(&every) {
+            let message = format!("rate_source.every_s: expected 1 to {MAX_EVERY}, got {every}");
+            return Err(CliError::misuse(message));
+        }
+        Ok(Source { from, every: Duration::from_secs(every) })
+    }
 }
 
 /// What a node charges and allows; the protocol's figures where absent.
@@ -128,10 +163,16 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     };
     let dev = args.dev.unwrap_or(file.dev);
     let mut options = NodeOptions::new(data, listen, dev);
+    let has_rates = !file.rates.is_empty();
     options.rates = match (file.rates.is_empty(), dev) {
         (true, true) => dev_rates(),
         _ => file.rates.into_iter().map(|(currency, rate)| (currency.0, rate.0)).collect(),
     };
+    if file.rate_source.is_some() && has_rates {
+        let message = "rates and rate_source are both given; the one would replace the other at every start";
+        return Err(CliError::misuse(message).hint("put the rates into the file that rate_source names"));
+    }
+    options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
     options.outbound = file.outbound;

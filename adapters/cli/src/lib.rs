@@ -5,7 +5,9 @@ mod args;
 mod backup;
 mod bench;
 mod client;
+mod code;
 mod config;
+mod connections;
 mod demo;
 mod error;
 mod export;
@@ -19,7 +21,9 @@ mod operator;
 mod outbound;
 mod output;
 mod pay;
+mod picture;
 mod progress;
+mod rates;
 mod refund;
 mod restore;
 mod serve;
@@ -67,6 +71,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Keys(KeysCommand::New { out }) => keys::new(&out, output),
         Command::Keys(KeysCommand::Show { file, jwks }) => keys::show(&file, jwks, output),
         Command::Pay(args) => pay::run(&args, output),
+        Command::Code(args) => code::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Why(args) => why::run(&args, output),
         Command::Refund(args) => refund::run(&args, output),

@@ -3,13 +3,11 @@
 //! Without this anybody could open connections, say nothing, and leave the node without a file descriptor for its own log.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +19,10 @@ const MAX_CONNECTIONS: u64 = 8192;
 /// How long a connection may carry nothing in either direction. Waits for news end after 30 seconds, and an open WebSocket is
 /// pinged every 30.
 const IDLE: Duration = Duration::from_secs(90);
+/// How long the first bytes of a connection may take, by which HTTP/1 is told from HTTP/2.
+const FIRST: Duration = Duration::from_secs(30);
+/// The length of HTTP/2's greeting. No request with a host is shorter.
+const FIRST_BYTES: usize = 24;
 /// How long to wait after the system could not accept, so as not to spin.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -51,18 +53,16 @@ fn open_files() -> u64 {
     }
 }
 
-impl Listener for Places {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+impl Places {
+    /// The next connection, once there is a place for it. Cancel safe.
+    pub(crate) async fn accept(&self) -> Connection {
         loop {
             // The semaphore is never closed; were it, no place would ever be free again.
             let Ok(place) = Arc::clone(&self.free).acquire_owned().await else {
                 std::future::pending().await
             };
             match self.listener.accept().await {
-                Ok((stream, peer)) => return (Connection::new(stream, place), peer),
+                Ok((stream, _)) => return Connection::new(stream, place),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(AGAIN).await;
@@ -70,33 +70,36 @@ impl Listener for Places {
             }
         }
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
 }
 
-/// A connection in its place. It ends by itself when nothing has moved for [`IDLE`].
+/// A connection in its place. It ends by itself when its first bytes do not come within [`FIRST`], or when nothing has moved
+/// for [`IDLE`].
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
+    /// Bytes that came, as long as they are the first.
+    first: usize,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, idle: Box::pin(sleep(IDLE)), _place: place }
+        // Small messages, each of which somebody waits for. Where it cannot be set they come late.
+        let _ = stream.set_nodelay(true);
+        Self { stream, idle: Box::pin(sleep(FIRST)), first: 0, _place: place }
     }
 
     /// What came of an attempt to read or write: progress sets the clock back, and waiting ends when it has run out.
     fn watched<T>(&mut self, attempt: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if attempt.is_ready() {
+        if attempt.is_ready() && self.first >= FIRST_BYTES {
             self.idle.as_mut().reset(Instant::now() + IDLE);
             return attempt;
         }
-        ready!(self.idle.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        match self.idle.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => attempt,
+        }
     }
 }
 
@@ -106,7 +109,9 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let attempt = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.first = self.first.saturating_add(buffer.filled().len() - before);
         self.watched(attempt, cx)
     }
 }
@@ -150,13 +155,13 @@ mod tests {
     async fn a_silent_connection_loses_its_place_to_the_next() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut places = Places { listener, free: Arc::new(Semaphore::new(1)) };
+        let places = Places { listener, free: Arc::new(Semaphore::new(1)) };
         let _silent = TcpStream::connect(address).await.unwrap();
-        let (mut first, _) = places.accept().await;
+        let mut first = places.accept().await;
         let mut customer = TcpStream::connect(address).await.unwrap();
         customer.write_all(b"hello").await.unwrap();
         let seat = tokio::spawn(async move {
-            let (mut second, _) = places.accept().await;
+            let mut second = places.accept().await;
             let mut heard = [0; 5];
             second.read_exact(&mut heard).await.map(|_| heard)
         });
@@ -165,5 +170,27 @@ mod tests {
         assert!(!seat.is_finished(), "two connections in one place");
         drop(first);
         assert_eq!(seat.await.unwrap().unwrap(), *b"hello");
+    }
+
+    /// Lost if this fails: a client keeps its place for half an hour with a byte a minute of a request that never comes.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_begins_byte_by_byte_loses_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let places = Places { listener, free: Arc::new(Semaphore::new(1)) };
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        let mut connection = places.accept().await;
+        let start = Instant::now();
+        let ended = loop {
+            assert!(start.elapsed() < 2 * FIRST, "it still has its place");
+            // It fails once the other side is gone.
+            let _ = slow.write_all(b"P").await;
+            if let Err(error) = connection.read(&mut [0; 1]).await {
+                break error;
+            }
+            sleep(Duration::from_secs(2)).await;
+        };
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        assert!((FIRST..FIRST + Duration::from_secs(5)).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
 }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::PolicyFile;
+use crate::connections;
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
@@ -30,6 +31,7 @@ use crate::listener::Places;
 use crate::operator::Operator;
 use crate::outbound::OutboundFile;
 use crate::progress::Progress;
+use crate::rates;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -45,6 +47,8 @@ pub(crate) struct NodeOptions {
     listen: SocketAddr,
     dev: bool,
     pub(crate) rates: Vec<(Currency, Rate)>,
+    /// Where rates come from while the node runs.
+    pub(crate) rate_source: Option<rates::Source>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
     /// Whom it calls.
@@ -63,8 +67,21 @@ impl NodeOptions {
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let (policy, outbound) = (PolicyFile::default(), OutboundFile::default());
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
-        let (rates, accounts, checkpoints) = (Vec::new(), Vec::new(), Checkpoints::default());
-        Self { data, listen, dev, rates, accounts, policy, outbound, rebuild, checkpoints, disk_reserve }
+        let (rates, rate_source) = (Vec::new(), None);
+        let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
+        Self {
+            data,
+            listen,
+            dev,
+            rates,
+            rate_source,
+            accounts,
+            policy,
+            outbound,
+            rebuild,
+            checkpoints,
+            disk_reserve,
+        }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -89,7 +106,7 @@ pub(crate) struct Node {
     engine: Engine,
     rail: LedgerRail,
     webhooks: Deliverer,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     address: SocketAddr,
     shutdown: CancellationToken,
     sockets: TaskTracker,
@@ -131,12 +148,14 @@ impl Node {
             .merge(quittance_http_api::router(engine.handle(), native))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
-        let stop = shutdown.clone().cancelled_owned();
-        let server = tokio::spawn(
-            axum::serve(Places::new(listener), routes).with_graceful_shutdown(stop).into_future(),
-        );
+        if let Some(source) = options.rate_source.clone() {
+            let mut feed = rates::Feed::new(source, engine.handle(), outbound.clone());
+            feed.name = options.dev.then(|| DEV_SOURCE.into());
+            sockets.spawn(feed.run(shutdown.clone()));
+        }
         let webhooks = quittance_webhook::Options::new(key, outbound, shutdown.clone());
         let webhooks = Deliverer::start(engine.handle(), webhooks);
+        let server = tokio::spawn(connections::serve(Places::new(listener), routes, shutdown.clone()));
         #[cfg(unix)]
         let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
         Ok(Self {
@@ -189,11 +208,13 @@ impl Node {
         let ended = async {
             let _ = (&mut self.server).await;
             self.sockets.wait().await;
-            self.webhooks.join().await
         };
+        let ended = async { tokio::join!(ended, self.webhooks.join()) };
         match tokio::time::timeout(GRACE, ended).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "webhooks that are due are called at the next start"),
+            Ok(((), Ok(()))) => {}
+            Ok(((), Err(error))) => {
+                tracing::error!(%error, "webhooks that are due are called at the next start")
+            }
             Err(_) => {
                 tracing::warn!("connections are still open after {GRACE:?}; going on without them");
                 self.server.abort();
@@ -279,7 +300,9 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     // A log keeps its policy until the operator states another; what the configuration leaves open stays as it is.
     options.policy.apply(&mut policy)?;
     ask(Request::SetPolicy { policy })?;
-    if !options.rates.is_empty() {
+    // The rates of --dev mark its log, so there are some before the source's own come.
+    let replaced = options.rate_source.is_some() && made != Made::New;
+    if !options.rates.is_empty() && !replaced {
         let source = if options.dev { DEV_SOURCE } else { "configuration" };
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }

@@ -71,6 +71,11 @@ const METHODS: [(&str, &str, Method); 17] = [
 ];
 
 impl Method {
+    /// The method of these names, as an envelope writes them.
+    pub fn find(service: &str, method: &str) -> Option<Self> {
+        METHODS.iter().find(|row| (row.0, row.1) == (service, method)).map(|row| row.2)
+    }
+
     /// `Messaging` in `Messaging.sendMessage`.
     pub fn service_name(self) -> &'static str {
         self.row().0
@@ -143,10 +148,8 @@ pub fn decode_request(bytes: &[u8]) -> Result<Call, EnvelopeError> {
     if !SERVICES.contains(&request.service.as_str()) {
         return Err(EnvelopeError::Service(shortened(&request.service)));
     }
-    let row =
-        METHODS.iter().find(|row| (row.0, row.1) == (request.service.as_str(), request.method.as_str()));
-    match row {
-        Some(row) => Ok(Call { method: row.2, body: request.body }),
+    match Method::find(&request.service, &request.method) {
+        Some(method) => Ok(Call { method, body: request.body }),
         None => Err(EnvelopeError::Method(request.service, shortened(&request.method))),
     }
 }

@@ -9,3 +9,6 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/schema.rs"));
+
+/// The whole schema as a serialized `FileDescriptorSet`, for those who ask a server what it speaks.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

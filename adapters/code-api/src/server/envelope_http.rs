@@ -73,7 +73,7 @@ async fn post(api: &Api, request: Request) -> Response {
         Ok(call) => calls::answer(api, &call).await,
     };
     match answer {
-        Ok(bytes) => envelope(StatusCode::OK, bytes),
+        Ok(body) => envelope(StatusCode::OK, ok_response_bytes(body)),
         Err(status) => refused(&status),
     }
 }
@@ -86,7 +86,7 @@ async fn first_message(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         () = api.options.shutdown.cancelled() => Err(hub::shutting_down()),
         first = timeout(FIRST_MESSAGE_WAIT, stream.next()) => {
             let none = || Status::new(Code::DeadlineExceeded, "no message came in time");
-            first.unwrap_or_else(|_| Err(none())).map(ok_response_bytes)
+            first.unwrap_or_else(|_| Err(none()))
         }
     }
 }

@@ -159,7 +159,8 @@ fn unsigned(intent: IntentId, position: Position, kind: Kind) -> Letter {
     Letter { position, id, bytes: message.encode_to_vec() }
 }
 
-fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+/// The engine's time in the protocol's words.
+pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX),
         nanos: i32::try_from(at.0 % 1_000_000 * 1_000).unwrap_or_default(),

@@ -16,7 +16,7 @@ use crate::proto::code::common::v1 as common;
 use crate::proto::code::messaging::v1 as messaging;
 use crate::proto::code::messaging::v1::message::Kind;
 use crate::schema::{KEY_AND_SIGNATURE, MESSAGE};
-use crate::status::Status;
+use crate::status::{Code, Status};
 use crate::validate::Validate;
 use crate::wire::{self, WireError, delimited};
 
@@ -133,6 +133,11 @@ impl MessageStream {
     }
 }
 
+/// A stream's last words when its life is over.
+pub(super) fn aged() -> Status {
+    Status::new(Code::DeadlineExceeded, "the stream has reached its age")
+}
+
 /// `PollMessages`: the serialized `PollMessagesResponse`.
 pub(super) async fn poll(api: &Api, body: &[u8]) -> Result<Vec<u8>, Status> {
     let request: messaging::PollMessagesRequest = decode_body(body)?;
@@ -214,7 +219,8 @@ fn signature(signature: Option<&common::Signature>) -> Result<SignatureBytes, St
     bytes.ok_or_else(|| Status::invalid_argument("signature must be set"))
 }
 
-fn malformed(error: WireError) -> Status {
+/// Bytes that are no message, or none whose signed part can be told.
+pub(super) fn malformed(error: WireError) -> Status {
     Status::invalid_argument(format!("undecodable request: {error}"))
 }
 

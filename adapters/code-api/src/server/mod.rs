@@ -16,15 +16,22 @@
 mod acknowledged;
 mod body;
 mod calls;
+mod currency;
+mod duplex;
 mod envelope_http;
+mod grpc;
 mod hub;
 mod inbox;
 mod json_v1;
+mod keep_alive;
 mod letter;
 mod messaging;
 mod micro_payment;
+mod nonces;
 mod receive_bill;
 mod refusal;
+mod submit;
+mod transaction;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -44,6 +51,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
 use hub::Hub;
+use nonces::Nonces;
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -56,13 +64,17 @@ pub struct Options {
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
-    /// Every open WebSocket. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
+    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
     /// each client is told.
     pub tasks: TaskTracker,
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
-    /// How many WebSockets may be open, and HTTP requests waiting for a message, together. More are refused with 503.
+    /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
+    /// as unavailable.
     pub max_sockets: usize,
+    /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
+    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    pub nonces: usize,
 }
 
 /// Which accounts a merchant may name as destination, or as the receiver of a fee.
@@ -75,7 +87,7 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 1024 nonces.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
@@ -86,6 +98,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            nonces: 1024,
         }
     }
 }
@@ -95,6 +108,7 @@ struct Api {
     engine: Handle,
     options: Options,
     hub: Hub,
+    nonces: Nonces,
     sockets: Arc<Semaphore>,
 }
 
@@ -119,11 +133,12 @@ const ENVELOPE_PATHS: [&str; 12] = [
 pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
+        nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         engine,
         options,
     };
-    let mut router = Router::new()
+    let mut router = grpc::routes(&api)
         .route("/v1/createIntent", any(json_v1::create_intent))
         .route("/v1/getStatus", any(json_v1::get_status))
         .route("/", get(envelope_http::serve));

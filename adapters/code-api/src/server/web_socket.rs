@@ -8,6 +8,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
+use super::duplex::{self, Duplex};
 use super::{Api, calls, envelope_http, hub, messaging};
 use crate::envelope::{Call, MAX_ENVELOPE_LEN, Method, decode_request, failed_response, ok_response_bytes};
 use crate::status::{Code, Status};
@@ -75,6 +76,8 @@ async fn serve(api: &Api, socket: WebSocket) {
 enum End {
     /// The client has closed, or does not answer any more.
     Gone,
+    /// The call is answered and takes no more frames.
+    Done,
     /// The client is told why, in an ERROR frame.
     Refused(Vec<u8>),
 }
@@ -90,10 +93,10 @@ async fn talk(api: &Api, line: &mut Line) -> End {
         Ok(call) => call,
         Err(end) => return end,
     };
-    let ended = if first.method == Method::OpenMessageStream {
-        stream(api, line, &first).await
-    } else {
-        unary(api, line, first).await
+    let ended = match first.method {
+        Method::OpenMessageStream => stream(api, line, &first).await,
+        method if duplex::is_duplex(method) => return converse(api, line, first).await,
+        _ => unary(api, line, first).await,
     };
     match ended {
         Ok(never) => match never {},
@@ -105,7 +108,7 @@ async fn talk(api: &Api, line: &mut Line) -> End {
 async fn unary(api: &Api, line: &mut Line, mut call: Call) -> Result<Never, End> {
     loop {
         let answer = calls::answer(api, &call).await;
-        line.send(answer.unwrap_or_else(|status| failed_response(&status))).await?;
+        line.send(answer.map_or_else(|status| failed_response(&status), ok_response_bytes)).await?;
         let next = within(FRAME_WAIT, line.call()).await?;
         same(&call, &next)?;
         call = next;
@@ -121,7 +124,7 @@ async fn stream(api: &Api, line: &mut Line, call: &Call) -> Result<Never, End> {
         tokio::select! {
             biased;
             () = &mut life => {
-                return Err(End::refused(&Status::new(Code::DeadlineExceeded, "the stream has reached its age")));
+                return Err(End::refused(&messaging::aged()));
             }
             next = line.call() => {
                 same(call, &next?)?;
@@ -132,6 +135,53 @@ async fn stream(api: &Api, line: &mut Line, call: &Call) -> Result<Never, End> {
                 let message = message.map_err(|status| End::refused(&status))?;
                 line.send(ok_response_bytes(message)).await?;
             }
+        }
+    }
+}
+
+/// A call whose messages go both ways, one a frame. A call that ends well closes the socket.
+async fn converse(api: &Api, line: &mut Line, call: Call) -> End {
+    let mut frames = Frames { first: Some(call.body.clone().into()), call, line, end: None };
+    let ended = duplex::converse(api, frames.call.method, &mut frames).await;
+    match (frames.end, ended) {
+        (Some(end), _) => end,
+        (None, Err(status)) => End::refused(&status),
+        (None, Ok(())) => End::Done,
+    }
+}
+
+/// The frames of a call whose messages go both ways.
+struct Frames<'a> {
+    line: &'a mut Line,
+    call: Call,
+    /// The request that named the call, until it is asked for.
+    first: Option<Bytes>,
+    /// Why no more frames come or go, in this transport's own words.
+    end: Option<End>,
+}
+
+impl Frames<'_> {
+    fn over<T>(&mut self, end: End) -> Result<T, Status> {
+        self.end = Some(end);
+        Err(Status::new(Code::Canceled, "the socket is closed"))
+    }
+}
+
+impl Duplex for Frames<'_> {
+    async fn receive(&mut self) -> Result<Option<Bytes>, Status> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        match self.line.call().await.and_then(|next| same(&self.call, &next).map(|()| next)) {
+            Ok(next) => Ok(Some(next.body.into())),
+            Err(end) => self.over(end),
+        }
+    }
+
+    async fn send(&mut self, message: Vec<u8>) -> Result<(), Status> {
+        match self.line.send(ok_response_bytes(message)).await {
+            Ok(()) => Ok(()),
+            Err(end) => self.over(end),
         }
     }
 }

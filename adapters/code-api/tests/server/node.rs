@@ -1,7 +1,7 @@
 //! A node on a port of its own, and the plainest of clients.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -21,7 +21,7 @@ use quittance_core::quote;
 use quittance_outbound::{HostTable, Outbound};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::table::{MemoryTable, Table};
-use quittance_runtime::{Engine, Handle};
+use quittance_runtime::{Clock, Engine, Handle, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 /// A wait that only ends like this when something is stuck.
-const STUCK: Duration = Duration::from_secs(20);
+pub(crate) const STUCK: Duration = Duration::from_secs(20);
 
 pub(crate) const DESTINATION: &str = "E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR";
 
@@ -65,11 +65,17 @@ impl Node {
 
     /// A node on a log that may have a history.
     pub(crate) async fn on(log: MemoryLog, change: impl FnOnce(&mut Options)) -> Self {
+        Self::at(Arc::new(SystemClock), log, change).await
+    }
+
+    /// A node whose time is another's to say.
+    pub(crate) async fn at(clock: Arc<dyn Clock>, log: MemoryLog, change: impl FnOnce(&mut Options)) -> Self {
         let id = NodeId([7; 32]);
         let mut engine = quittance_runtime::Options::new(id);
         // Without it a payment in kin needs no rates.
         engine.policy = Policy { service_fee: None, ..Policy::standard(AccountId([7; 32])) };
         engine.verify_workers = 1;
+        engine.clock = clock;
         let start = move || Engine::start(Box::new(log), engine).expect("an engine");
         let engine = tokio::task::spawn_blocking(start).await.expect("a thread");
         let (handle, shutdown) = (engine.handle(), CancellationToken::new());
@@ -186,6 +192,40 @@ impl Node {
         let stream = TcpStream::connect(self.address).await.expect("a connection");
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a socket");
         Socket(socket)
+    }
+}
+
+/// Time that passes when told to, and not by itself.
+///
+/// Tokio's stopped clock jumps to the next timer whenever a task waits for a socket, unless a blocking task runs.
+pub(crate) struct StoppedClock {
+    _running: mpsc::Sender<()>,
+}
+
+impl StoppedClock {
+    pub(crate) fn new() -> Self {
+        let (_running, ended) = mpsc::channel::<()>();
+        // A test that is stuck goes on after this, and its waits end.
+        tokio::task::spawn_blocking(move || ended.recv_timeout(STUCK));
+        tokio::time::pause();
+        Self { _running }
+    }
+
+    /// Lets everything happen that is due after this time.
+    pub(crate) async fn pass(&self, time: Duration) {
+        settle().await;
+        tokio::time::advance(time).await;
+        settle().await;
+    }
+}
+
+/// Lets bytes under way arrive.
+async fn settle() {
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(1));
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
