@@ -72,6 +72,10 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance refund ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --quarks 5000000 --refund-key \"return 7\" \\\n      --key merchant.key --server http://127.0.0.1:8080"
     )]
     Refund(RefundArgs),
+    /// Look at the webhooks of a running node, and order one again.
+    #[cfg(unix)]
+    #[command(subcommand, after_help = "Example:\n  quittance webhook list --data ./data")]
+    Webhook(crate::webhook::WebhookCommand),
     /// Print the table of what every command does to an intent in every state.
     #[command(after_help = "Example:\n  quittance lifecycle --format mermaid")]
     Lifecycle {
@@ -162,10 +166,15 @@ pub(crate) enum KeysCommand {
         out: PathBuf,
     },
     /// Show the public key in a file.
-    #[command(after_help = "Example:\n  quittance keys show payer.key --json")]
+    #[command(
+        after_help = "Example:\n  quittance keys show payer.key --json\n  quittance keys show ./data/node.key --jwks"
+    )]
     Show {
         /// The file.
         file: PathBuf,
+        /// As a JSON Web Key Set, which is how a node publishes the key that its webhooks verify with.
+        #[arg(long)]
+        jwks: bool,
     },
 }
 

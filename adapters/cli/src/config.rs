@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
+use crate::outbound::OutboundFile;
 use crate::rates::{From, Source};
 
 /// Where `serve` listens when nobody says.
@@ -55,6 +56,8 @@ struct File {
     rate_source: Option<RateSource>,
     #[serde(default)]
     policy: PolicyFile,
+    #[serde(default)]
+    outbound: OutboundFile,
 }
 
 /// A table of rates that changes: a file or a URL, one of the two.
@@ -172,6 +175,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.outbound = file.outbound;
     options.rebuild = args.rebuild;
     if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
         if records < 2 {
