@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
+use crate::outbound::OutboundFile;
 use crate::rates::{From, Source};
 
 /// Where `serve` listens when nobody says.
@@ -59,6 +60,8 @@ struct File {
     policy: PolicyFile,
     #[serde(default)]
     limits: LimitsFile,
+    #[serde(default)]
+    outbound: OutboundFile,
 }
 
 /// How much strangers may ask; 0 lifts a limit.
@@ -209,6 +212,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.outbound = file.outbound;
     options.rebuild = args.rebuild;
     if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
         if records < 2 {
