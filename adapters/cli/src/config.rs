@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use quittance_code_api::server::MAX_NONCES;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::AccountId;
 use serde::{Deserialize, Deserializer};
@@ -48,6 +49,8 @@ struct File {
     snapshot_every: Option<u64>,
     /// MiB of the disk to leave free.
     disk_reserve_mb: Option<u32>,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment.
+    nonces: Option<usize>,
     /// Accounts that may be named as destinations before they ever held anything.
     #[serde(default)]
     accounts: Vec<Parsed<AccountId>>,
@@ -223,6 +226,12 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         options.checkpoints.archive_every = records / 2;
     }
     file.limits.apply(&mut options);
+    if let Some(nonces) = file.nonces {
+        if !(1..=MAX_NONCES).contains(&nonces) {
+            return Err(CliError::misuse(format!("nonces: expected 1 to {MAX_NONCES}, got {nonces}")));
+        }
+        options.nonces = Some(nonces);
+    }
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }

@@ -73,6 +73,8 @@ pub(crate) struct NodeOptions {
     pub(crate) limits: Limits,
     /// What strangers may have recorded.
     pub(crate) admission: Admission,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
+    pub(crate) nonces: Option<usize>,
 }
 
 impl NodeOptions {
@@ -84,6 +86,7 @@ impl NodeOptions {
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
+        let nonces = None;
         Self {
             data,
             listen,
@@ -98,6 +101,7 @@ impl NodeOptions {
             disk_reserve,
             limits,
             admission,
+            nonces,
         }
     }
 
@@ -149,6 +153,7 @@ impl Node {
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
+        protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
             true => (Destinations::Any, quittance_http_api::Destinations::Any),

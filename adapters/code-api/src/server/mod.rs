@@ -58,6 +58,7 @@ use crate::envelope::MAX_ENVELOPE_LEN;
 pub use busy::too_many_requests;
 use domains::Domains;
 use hub::Hub;
+pub use nonces::MAX_NONCES;
 use nonces::Nonces;
 
 /// How the protocol is served.
@@ -82,7 +83,7 @@ pub struct Options {
     /// as unavailable.
     pub max_sockets: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
-    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
 }
 
