@@ -205,7 +205,7 @@ async fn exchange(grpc: &Grpc, draft: &Draft, owner: &KeyPair) -> Result<Option<
     }
 }
 
-fn response(message: Option<Vec<u8>>) -> Result<Response, CliError> {
+pub(crate) fn response(message: Option<Vec<u8>>) -> Result<Response, CliError> {
     use prost::Message as _;
     let message = message.unwrap_or_default();
     let response = transaction::SubmitIntentResponse::decode(message.as_slice()).map_err(CliError::failed)?;
@@ -213,7 +213,7 @@ fn response(message: Option<Vec<u8>>) -> Result<Response, CliError> {
 }
 
 /// The first reason of an error, or what kind it is.
-fn reason(error: &Error) -> &str {
+pub(crate) fn reason(error: &Error) -> &str {
     let reasons = error.error_details.iter().map(|detail| match &detail.r#type {
         Some(Type::ReasonString(reason)) => reason.reason.as_str(),
         Some(Type::InvalidSignature(_)) => "a signature over a transaction does not verify",
