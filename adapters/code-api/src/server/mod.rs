@@ -28,6 +28,7 @@ mod messaging;
 mod micro_payment;
 mod receive_bill;
 mod refusal;
+pub mod socket;
 mod web_socket;
 
 use std::collections::BTreeSet;
