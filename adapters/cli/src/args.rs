@@ -47,6 +47,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 \\\n      --key payer.key --server http://127.0.0.1:8080"
     )]
     Pay(PayArgs),
+    /// Draw what a payer's phone reads: the code of a request, or a QR code of a link to it.
+    #[command(
+        after_help = "Example:\n  quittance code 3XsYgDy2tKkdhsNK7ZVJTdxvFpp7aDhVSYZB92mVaKHP --client-secret 5EBYk1KVchHMGAm \\\n      --amount 0.25 --currency usd --svg > code.svg\n  quittance code ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --qr --link https://shop.example/pay/7\n\nAn id does not tell its code: that takes the client secret, which the merchant has, and the price, which is taken from the\nsequencer if it is not given."
+    )]
+    Code(CodeArgs),
     /// Show an intent.
     #[command(
         after_help = "Example:\n  quittance show ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --server http://127.0.0.1:8080"
@@ -182,6 +187,38 @@ pub(crate) struct PayArgs {
     /// How long to wait for the confirmation, in seconds. A payment that is scheduled but not yet confirmed is a success too.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub(crate) wait: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CodeArgs {
+    /// The intent id (base58); or the code: its 20-byte payload or 35 drawn bytes, of which six may be wrong, in hex; or a
+    /// page's options: what stands behind `p=` in its address.
+    #[arg(value_name = "ID|CODE|OPTIONS")]
+    pub(crate) intent: String,
+    /// The client secret, from which the code is rebuilt and checked against the id.
+    #[arg(long)]
+    pub(crate) client_secret: Option<String>,
+    /// The price, such as 0.25. Without it the code is that of the terms at --server, or that of a login.
+    #[arg(long, requires = "currency", requires = "client_secret")]
+    pub(crate) amount: Option<f64>,
+    /// The price's currency, three letters.
+    #[arg(long, requires = "amount")]
+    pub(crate) currency: Option<String>,
+    /// The sequencer that has the terms.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: Option<String>,
+    /// Print a picture, for a page.
+    #[arg(long, conflicts_with = "terminal")]
+    pub(crate) svg: bool,
+    /// Print block characters [default].
+    #[arg(long)]
+    pub(crate) terminal: bool,
+    /// Draw a QR code of a link instead: for intents that have no code of the official protocol.
+    #[arg(long)]
+    pub(crate) qr: bool,
+    /// The link; what the sequencer answers about the intent when absent.
+    #[arg(long, requires = "qr")]
+    pub(crate) link: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

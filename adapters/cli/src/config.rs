@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::AccountId;
 use serde::{Deserialize, Deserializer};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
+use crate::rates::{From, Source};
 
 /// Where `serve` listens when nobody says.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -50,8 +53,63 @@ struct File {
     /// The price of one kin in each currency, as text so that it stays exact.
     #[serde(default)]
     rates: BTreeMap<Parsed<Currency>, Parsed<Rate>>,
+    /// Where they come from instead, while the node runs.
+    rate_source: Option<RateSource>,
     #[serde(default)]
     policy: PolicyFile,
+    #[serde(default)]
+    limits: LimitsFile,
+}
+
+/// How much strangers may ask; 0 lifts a limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsFile {
+    /// Requests of one address.
+    requests_per_s_per_address: Option<u32>,
+    /// Connections of one address at one time.
+    connections_per_address: Option<usize>,
+    /// Proxies that are believed about whom they ask for, as addresses or networks.
+    #[serde(default)]
+    trusted_proxies: Vec<Parsed<Proxy>>,
+    /// New intents of all strangers together.
+    new_intents_per_s: Option<u32>,
+    /// New intents for one destination.
+    new_intents_per_min_per_destination: Option<u32>,
+    /// Intents that are open at one time.
+    max_open_intents: Option<usize>,
+}
+
+/// A table of rates that changes: a file or a URL, one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateSource {
+    file: Option<PathBuf>,
+    url: Option<String>,
+    /// Seconds from one look to the next.
+    every_s: Option<u64>,
+}
+
+/// How often a file is looked at, and a URL, when nobody says.
+const LOOK_AT_FILE: u64 = 5;
+const LOOK_AT_URL: u64 = 60;
+/// The longest that anybody may want to wait for new rates.
+const MAX_EVERY: u64 = 24 * 60 * 60;
+
+impl RateSource {
+    fn source(self) -> Result<Source, CliError> {
+        let (from, every) = match (self.file, self.url) {
+            (Some(file), None) => (From::File(file), LOOK_AT_FILE),
+            (None, Some(url)) => (From::Url(url), LOOK_AT_URL),
+            _ => return Err(CliError::misuse("rate_source: expected either file or url")),
+        };
+        let every = self.every_s.unwrap_or(every);
+        if !(1..=MAX_EVERY).contains(&every) {
+            let message = format!("rate_source.every_s: expected 1 to {MAX_EVERY}, got {every}");
+            return Err(CliError::misuse(message));
+        }
+        Ok(Source { from, every: Duration::from_secs(every) })
+    }
 }
 
 /// What a node charges and allows; the protocol's figures where absent.
@@ -109,6 +167,20 @@ impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Par
     }
 }
 
+/// An address, or a network such as `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug)]
+struct Proxy(IpNet);
+
+impl std::str::FromStr for Proxy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+        network
+            .map(Self)
+            .map_err(|_| format!("expected an address or a network such as 10.0.0.0/8, got {text:?}"))
+    }
+}
+
 /// Puts the settings together.
 ///
 /// # Errors
@@ -125,10 +197,16 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     };
     let dev = args.dev.unwrap_or(file.dev);
     let mut options = NodeOptions::new(data, listen, dev);
+    let has_rates = !file.rates.is_empty();
     options.rates = match (file.rates.is_empty(), dev) {
         (true, true) => dev_rates(),
         _ => file.rates.into_iter().map(|(currency, rate)| (currency.0, rate.0)).collect(),
     };
+    if file.rate_source.is_some() && has_rates {
+        let message = "rates and rate_source are both given; the one would replace the other at every start";
+        return Err(CliError::misuse(message).hint("put the rates into the file that rate_source names"));
+    }
+    options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
     options.rebuild = args.rebuild;
@@ -140,6 +218,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         options.checkpoints.snapshot_every = records;
         options.checkpoints.archive_every = records / 2;
     }
+    file.limits.apply(&mut options);
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }
@@ -165,6 +244,19 @@ fn read(path: &Path) -> Result<File, CliError> {
             error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         wrong(format!("line {line}: {}", error.message()))
     })
+}
+
+impl LimitsFile {
+    fn apply(self, options: &mut NodeOptions) {
+        let NodeOptions { limits, admission, .. } = options;
+        set(&mut limits.requests_per_second, self.requests_per_s_per_address.map(NonZeroU32::new));
+        set(&mut limits.connections, self.connections_per_address.map(|most| (most > 0).then_some(most)));
+        limits.proxies = self.trusted_proxies.into_iter().map(|Parsed(Proxy(network))| network).collect();
+        set(&mut admission.new_per_second, self.new_intents_per_s.map(NonZeroU32::new));
+        let each = self.new_intents_per_min_per_destination;
+        set(&mut admission.per_destination_per_minute, each.map(NonZeroU32::new));
+        set(&mut admission.max_open, self.max_open_intents.map(|most| (most > 0).then_some(most)));
+    }
 }
 
 impl PolicyFile {

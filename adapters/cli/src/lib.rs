@@ -1,10 +1,12 @@
 //! The `quittance` command as a library, so that tests run the very code that ships.
 
 mod account;
+mod addresses;
 mod args;
 mod backup;
 mod bench;
 mod client;
+mod code;
 mod config;
 mod connections;
 mod demo;
@@ -19,7 +21,9 @@ mod node;
 mod operator;
 mod output;
 mod pay;
+mod picture;
 mod progress;
+mod rates;
 mod refund;
 mod restore;
 mod serve;
@@ -65,6 +69,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Keys(KeysCommand::New { out }) => keys::new(&out, output),
         Command::Keys(KeysCommand::Show { file }) => keys::show(&file, output),
         Command::Pay(args) => pay::run(&args, output),
+        Command::Code(args) => code::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Why(args) => why::run(&args, output),
         Command::Refund(args) => refund::run(&args, output),

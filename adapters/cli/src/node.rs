@@ -1,10 +1,12 @@
 //! A whole sequencer in one value: log, engine, rail, HTTP server. The one place where the adapters meet.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use ed25519_dalek::SigningKey;
 use quittance_code_api::server::{self as code_api, Destinations};
 use quittance_core::command::Request;
@@ -13,14 +15,16 @@ use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
+use quittance_outbound::Outbound;
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
-use quittance_runtime::{Checkpoints, Engine, Handle, Options, StartError};
+use quittance_runtime::{Admission, Checkpoints, Engine, Handle, Options, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::{self, Addresses, Limits};
 use crate::config::PolicyFile;
 use crate::connections;
 use crate::error::{CliError, Kind};
@@ -29,11 +33,19 @@ use crate::listener::Places;
 #[cfg(unix)]
 use crate::operator::Operator;
 use crate::progress::Progress;
+use crate::rates;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
 /// Where the rates of a --dev node come from, as its log says.
 const DEV_SOURCE: &str = "dev";
+/// What strangers may have recorded when nobody says. A million open intents are under 1 GiB of memory, and 200 new ones a second
+/// some 10 GB of log a day.
+const DEFAULT_ADMISSION: Admission = Admission {
+    new_per_second: NonZeroU32::new(200),
+    per_destination_per_minute: NonZeroU32::new(6_000),
+    max_open: Some(1_000_000),
+};
 /// How long requests under way may take after the node was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -44,6 +56,8 @@ pub(crate) struct NodeOptions {
     listen: SocketAddr,
     dev: bool,
     pub(crate) rates: Vec<(Currency, Rate)>,
+    /// Where rates come from while the node runs.
+    pub(crate) rate_source: Option<rates::Source>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
     /// Makes the archive and the snapshot anew from the log.
@@ -52,6 +66,10 @@ pub(crate) struct NodeOptions {
     pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
     pub(crate) disk_reserve: u64,
+    /// What one address may ask.
+    pub(crate) limits: Limits,
+    /// What strangers may have recorded.
+    pub(crate) admission: Admission,
 }
 
 impl NodeOptions {
@@ -60,8 +78,23 @@ impl NodeOptions {
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let policy = PolicyFile::default();
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
-        let (rates, accounts, checkpoints) = (Vec::new(), Vec::new(), Checkpoints::default());
-        Self { data, listen, dev, rates, accounts, policy, rebuild, checkpoints, disk_reserve }
+        let (rates, rate_source) = (Vec::new(), None);
+        let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
+        let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
+        Self {
+            data,
+            listen,
+            dev,
+            rates,
+            rate_source,
+            accounts,
+            policy,
+            rebuild,
+            checkpoints,
+            disk_reserve,
+            limits,
+            admission,
+        }
     }
 
     /// The same with the exchange rates of `--dev`.
@@ -109,6 +142,8 @@ impl Node {
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, rail, table, reader } = opened?;
+        let outbound = Outbound::new(quittance_outbound::Options { dev: options.dev, ..Default::default() });
+        let outbound = outbound.map_err(CliError::failed)?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -124,7 +159,15 @@ impl Node {
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .fallback(quittance_http_api::not_found);
-        let server = tokio::spawn(connections::serve(Places::new(listener), routes, shutdown.clone()));
+        let addresses = Addresses::new(options.limits.clone());
+        let routes = routes.layer(from_fn_with_state(Arc::clone(&addresses), addresses::admit));
+        if let Some(source) = options.rate_source.clone() {
+            let mut feed = rates::Feed::new(source, engine.handle(), outbound.clone());
+            feed.name = options.dev.then(|| DEV_SOURCE.into());
+            sockets.spawn(feed.run(shutdown.clone()));
+        }
+        let server =
+            tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));
         #[cfg(unix)]
         let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
         Ok(Self {
@@ -241,6 +284,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         table: Some(Arc::new(log.table("state"))),
         checkpoints: options.checkpoints,
         rebuild: options.rebuild,
+        admission: options.admission,
         progress: Some(replaying),
         ..Options::new(node)
     };
@@ -255,7 +299,9 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     // A log keeps its policy until the operator states another; what the configuration leaves open stays as it is.
     options.policy.apply(&mut policy)?;
     ask(Request::SetPolicy { policy })?;
-    if !options.rates.is_empty() {
+    // The rates of --dev mark its log, so there are some before the source's own come.
+    let replaced = options.rate_source.is_some() && made != Made::New;
+    if !options.rates.is_empty() && !replaced {
         let source = if options.dev { DEV_SOURCE } else { "configuration" };
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }

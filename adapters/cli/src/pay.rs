@@ -212,7 +212,7 @@ async fn settled(client: &Client, id: &IntentId, wait: Duration) -> Result<docum
 }
 
 impl Seen {
-    fn id(&self) -> IntentId {
+    pub(crate) fn id(&self) -> IntentId {
         match self {
             Self::Code(payload) => IntentId(KeyPair::rendezvous(payload).public_key().0),
             Self::Secret(id, _) | Self::Id(id) => *id,
@@ -248,7 +248,7 @@ impl Seen {
 
 /// The codes an SDK can have made for these terms: with and without a list of fees, and one hundredth low for the Go SDK,
 /// which truncates where the others round (protocol a.3).
-fn codes(terms: &Terms, nonce: Nonce) -> impl Iterator<Item = [u8; PAYLOAD_LEN]> {
+pub(crate) fn codes(terms: &Terms, nonce: Nonce) -> impl Iterator<Item = [u8; PAYLOAD_LEN]> {
     let currency = terms.currency.as_str().parse().ok();
     let hundredths = terms.amount.hundredths();
     let amounts = [hundredths, hundredths.saturating_sub(1)];
@@ -281,6 +281,6 @@ fn payload(text: &str) -> Result<Option<[u8; PAYLOAD_LEN]>, CliError> {
     let Ok(bytes) = HEXLOWER_PERMISSIVE.decode(text.as_bytes()) else { return Ok(None) };
     match <[u8; PAYLOAD_LEN]>::try_from(bytes.as_slice()) {
         Ok(payload) => Ok(Some(payload)),
-        Err(_) => drawn_code::decode(&bytes).map(Some).map_err(CliError::misuse),
+        Err(_) => drawn_code::correct(&bytes).map(|read| Some(read.payload)).map_err(CliError::misuse),
     }
 }

@@ -5,7 +5,7 @@
 //! panics.
 //!
 //! * a merchant's request, from price to signed bytes: [`request`]; the other calls: [`call`]
-//! * what a phone reads: [`scan_code`], drawn as [`drawn_code`]
+//! * what a phone reads: [`scan_code`], drawn as [`drawn_code`]; what a page is opened with: [`element_options`]
 //! * what travels: [`proto`], [`envelope`], [`json_v1`], with failures in [`status`]
 //! * what a signature covers: [`wire`] and [`schema`]; what a message must contain: [`validate`]
 //! * money at the edge, where the wire has floating point and the engine has integers: [`number`], [`limits`]
@@ -13,6 +13,7 @@
 pub mod call;
 pub mod currency_index;
 pub mod drawn_code;
+pub mod element_options;
 pub mod envelope;
 pub mod json_v1;
 pub mod key;
@@ -20,11 +21,14 @@ pub mod limits;
 pub mod login_domain;
 pub mod nonce;
 pub mod number;
+pub mod payer;
 pub mod proto;
 pub mod request;
 pub mod scan_code;
 pub mod schema;
 pub mod server;
+pub mod solana;
 pub mod status;
+pub mod submission;
 pub mod validate;
 pub mod wire;

@@ -143,3 +143,100 @@ pub static KEY_AND_SIGNATURE: Schema = Schema { fields: &[part(1, &VALUE), part(
 /// its signature as field 3.
 pub static INTENT_KEY_AND_SIGNATURE: Schema =
     Schema { fields: &[part(1, &VALUE), part(2, &VALUE), part(3, &VALUE)] };
+
+static EMPTY: Schema = Schema { fields: &[] };
+
+static RELATIONSHIP: Schema = Schema { fields: &[alternative(1, &VALUE)] };
+
+static METADATA: Schema = Schema {
+    fields: &[
+        alternative(1, &EMPTY),
+        alternative(2, &SEND_PRIVATE_PAYMENT),
+        alternative(3, &RECEIVE_PAYMENTS_PRIVATELY),
+        alternative(4, &EMPTY),
+        alternative(5, &Schema { fields: &[one(1, Kind::Varint)] }),
+        alternative(6, &SEND_PUBLIC_PAYMENT),
+        alternative(7, &RECEIVE_PAYMENTS_PUBLICLY),
+        alternative(8, &Schema { fields: &[part(1, &RELATIONSHIP)] }),
+    ],
+};
+
+static SEND_PRIVATE_PAYMENT: Schema = Schema {
+    fields: &[part(1, &VALUE), part(2, &EXCHANGE_DATA), one(3, Kind::Varint), one(4, Kind::Varint)],
+};
+
+static SEND_PUBLIC_PAYMENT: Schema =
+    Schema { fields: &[part(1, &VALUE), part(2, &EXCHANGE_DATA), one(3, Kind::Varint), part(4, &VALUE)] };
+
+static RECEIVE_PAYMENTS_PRIVATELY: Schema =
+    Schema { fields: &[part(1, &VALUE), one(2, Kind::Varint), one(3, Kind::Varint)] };
+
+static RECEIVE_PAYMENTS_PUBLICLY: Schema = Schema {
+    fields: &[
+        part(1, &VALUE),
+        one(2, Kind::Varint),
+        one(3, Kind::Varint),
+        one(4, Kind::Varint),
+        part(5, &EXCHANGE_DATA),
+    ],
+};
+
+/// Every action that moves quarks: authority, source, destination, amount.
+static TRANSFER: Schema =
+    Schema { fields: &[part(1, &VALUE), part(2, &VALUE), part(3, &VALUE), one(4, Kind::Varint)] };
+
+static NO_PRIVACY_WITHDRAW: Schema = Schema {
+    fields: &[part(1, &VALUE), part(2, &VALUE), part(3, &VALUE), one(4, Kind::Varint), one(5, Kind::Varint)],
+};
+
+static FEE_PAYMENT: Schema = Schema {
+    fields: &[part(1, &VALUE), part(2, &VALUE), one(3, Kind::Varint), one(4, Kind::Varint), part(5, &VALUE)],
+};
+
+static CLOSE_EMPTY_ACCOUNT: Schema =
+    Schema { fields: &[one(1, Kind::Varint), part(2, &VALUE), part(3, &VALUE)] };
+
+static CLOSE_DORMANT_ACCOUNT: Schema =
+    Schema { fields: &[one(1, Kind::Varint), part(2, &VALUE), part(3, &VALUE), part(4, &VALUE)] };
+
+/// `code.transaction.v2.OpenAccountAction`; the new authority's signature is field 6.
+pub static OPEN_ACCOUNT_ACTION: Schema = Schema {
+    fields: &[
+        one(1, Kind::Varint),
+        part(2, &VALUE),
+        one(3, Kind::Varint),
+        part(4, &VALUE),
+        part(5, &VALUE),
+        part(6, &VALUE),
+    ],
+};
+
+static ACTION: Schema = Schema {
+    fields: &[
+        one(1, Kind::Varint),
+        alternative(2, &OPEN_ACCOUNT_ACTION),
+        alternative(3, &CLOSE_EMPTY_ACCOUNT),
+        alternative(4, &CLOSE_DORMANT_ACCOUNT),
+        alternative(5, &TRANSFER),
+        alternative(6, &NO_PRIVACY_WITHDRAW),
+        alternative(7, &TRANSFER),
+        alternative(8, &TRANSFER),
+        alternative(9, &Schema { fields: &[one(1, Kind::Varint)] }),
+        alternative(10, &FEE_PAYMENT),
+    ],
+};
+
+/// `code.transaction.v2.SubmitIntentRequest.SubmitActions`; the owner's signature is field 5.
+pub static SUBMIT_ACTIONS: Schema = Schema {
+    fields: &[
+        part(1, &VALUE),
+        part(2, &VALUE),
+        part(3, &METADATA),
+        many(4, &ACTION),
+        part(5, &VALUE),
+        part(6, &VALUE),
+    ],
+};
+
+/// `code.transaction.v2.GetLimitsRequest`; the owner's signature is field 2.
+pub static GET_LIMITS: Schema = Schema { fields: &[part(1, &VALUE), part(2, &VALUE), part(3, &TIMESTAMP)] };

@@ -1,5 +1,7 @@
 //! The schema's rules for what a client sends, checked before any meaning is looked at (protocol d.9).
 
+mod submit;
+
 use core::fmt;
 
 use crate::login_domain::is_host_name;
@@ -12,6 +14,8 @@ use crate::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
 use crate::proto::code::micropayment::v1 as micropayment;
 use crate::proto::code::transaction::v2 as transaction;
 use crate::proto::code::user::v1 as user;
+
+pub use submit::MAX_ACTIONS;
 
 /// A message with rules.
 pub trait Validate {

@@ -1,5 +1,7 @@
 //! The router as its clients see it: over a real port, in front of a real engine.
 
+#[path = "server/asked.rs"]
+mod asked;
 #[path = "server/captures.rs"]
 mod captures;
 #[path = "server/flood.rs"]
@@ -20,6 +22,8 @@ mod life;
 mod messages;
 #[path = "server/node.rs"]
 mod node;
+#[path = "server/rates.rs"]
+mod rates;
 #[path = "common/recorded.rs"]
 mod recorded;
 #[path = "server/refusals.rs"]
@@ -30,5 +34,9 @@ mod retries;
 mod sockets;
 #[path = "server/streams.rs"]
 mod streams;
+#[path = "server/submit.rs"]
+mod submit;
+#[path = "server/submit_client.rs"]
+mod submit_client;
 #[path = "server/webhooks.rs"]
 mod webhooks;

@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, messaging, micro_payment, refusal};
+use super::{Api, currency, messaging, micro_payment, refusal, transaction};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -13,6 +13,12 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         Method::AckMessages => messaging::acknowledge(api, body).await?.encode_to_vec(),
         Method::RegisterWebhook => micro_payment::register_webhook(api, body).await?.encode_to_vec(),
         Method::GetStatus => micro_payment::get_status(api, body).await?.encode_to_vec(),
+        Method::GetIntentMetadata => transaction::get_intent_metadata(api, body).await?.encode_to_vec(),
+        Method::GetLimits => transaction::get_limits(api, body).await?.encode_to_vec(),
+        Method::CanWithdrawToAccount => {
+            transaction::can_withdraw_to_account(api, body).await?.encode_to_vec()
+        }
+        Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
         Method::OpenMessageStream
         | Method::OpenMessageStreamWithKeepAlive
@@ -20,11 +26,7 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
         | Method::GetPathMetadata
         | Method::LoginToThirdPartyApp
         | Method::GetLoginForThirdPartyApp
-        | Method::GetAllRates
         | Method::GetTokenAccountInfos
-        | Method::SubmitIntent
-        | Method::GetIntentMetadata
-        | Method::GetLimits
-        | Method::CanWithdrawToAccount => return Err(refusal::not_available(*method)),
+        | Method::SubmitIntent => return Err(refusal::not_available(*method)),
     })
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use axum::body::Bytes;
 
-use super::{Api, keep_alive, refusal};
+use super::{Api, keep_alive, refusal, submit};
 use crate::envelope::Method;
 use crate::status::Status;
 
@@ -40,6 +40,7 @@ pub(super) fn is_duplex(method: Method) -> bool {
 pub(super) async fn converse(api: &Api, method: Method, line: &mut impl Duplex) -> Result<(), Status> {
     match method {
         Method::OpenMessageStreamWithKeepAlive => keep_alive::run(api, line).await,
+        Method::SubmitIntent => submit::run(api, line).await,
         other => Err(refusal::not_available(other)),
     }
 }

@@ -15,7 +15,9 @@
 
 mod acknowledged;
 mod body;
+mod busy;
 mod calls;
+mod currency;
 mod duplex;
 mod envelope_http;
 mod grpc;
@@ -26,9 +28,12 @@ mod keep_alive;
 mod letter;
 mod messaging;
 mod micro_payment;
+mod nonces;
 mod receive_bill;
 mod refusal;
 pub mod socket;
+mod submit;
+mod transaction;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -47,7 +52,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+pub use busy::too_many_requests;
 use hub::Hub;
+use nonces::Nonces;
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -68,6 +75,9 @@ pub struct Options {
     /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
     /// as unavailable.
     pub max_sockets: usize,
+    /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
+    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    pub nonces: usize,
 }
 
 /// Which accounts a merchant may name as destination, or as the receiver of a fee.
@@ -80,7 +90,7 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 1024 nonces.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
@@ -91,6 +101,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            nonces: 1024,
         }
     }
 }
@@ -100,6 +111,7 @@ struct Api {
     engine: Handle,
     options: Options,
     hub: Hub,
+    nonces: Nonces,
     sockets: Arc<Semaphore>,
 }
 
@@ -124,6 +136,7 @@ const ENVELOPE_PATHS: [&str; 12] = [
 pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
+        nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         engine,
         options,

@@ -2,10 +2,12 @@
 
 use quittance_core::ids::IntentId;
 use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::state::Status as IntentStatus;
 use quittance_runtime::Error;
 
 use crate::envelope::Method;
 use crate::status::{Code, Status};
+use crate::submission::Refused;
 
 /// Why the engine did not do what was asked about `intent`.
 pub(super) fn failed(error: Error, intent: IntentId) -> Status {
@@ -17,6 +19,19 @@ pub(super) fn failed(error: Error, intent: IntentId) -> Status {
             tracing::error!(%error, %intent, "a request could not be answered");
             unavailable("the node cannot answer for this intent; try again later")
         }
+        Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
+    }
+}
+
+/// Why the engine did not answer a question that is about no intent.
+pub(super) fn unanswered(error: Error) -> Status {
+    match error {
+        Error::Unreadable(error) => {
+            tracing::error!(%error, "a question could not be answered");
+            unavailable("the node cannot answer; try again later")
+        }
+        Error::Rejected(rejection) => Status::invalid_argument(rejection),
+        Error::Full(_) => full(),
         Error::Failed(_) | Error::Stopped => unavailable("the node takes no requests; try again later"),
     }
 }
@@ -83,6 +98,49 @@ fn rejected(rejection: &Rejection, intent: IntentId) -> Status {
     }
 }
 
+/// Why the engine did not carry out what was submitted about `intent` (protocol d.8, e.6).
+pub(super) fn submission(error: Error, intent: IntentId) -> Refused {
+    use RejectionCode as Rule;
+    let Error::Rejected(rejection) = &error else { return failed(error, intent).into() };
+    match rejection.code {
+        Rule::IntentAlreadySubmitted | Rule::IntentFailed => closed(IntentStatus::Scheduled),
+        Rule::IntentCanceled => closed(IntentStatus::Canceled),
+        Rule::IntentExpired => closed(IntentStatus::Expired),
+        Rule::IntentRejected => closed(IntentStatus::Rejected),
+        Rule::RateNotKnown => Refused::stale("fiat exchange rate is stale"),
+        Rule::RelationshipMismatch => {
+            Refused::stale(format!("another relationship account exists: {rejection}"))
+        }
+        Rule::AmountExceedsLimit | Rule::PayerDailyAmountExceeded | Rule::MerchantDailyAmountExceeded => {
+            Refused::denied("dollar value exceeds limit")
+        }
+        Rule::PayerPaymentsTooFrequent | Rule::MerchantPaymentsTooFrequent => {
+            Refused::denied("too many payments")
+        }
+        Rule::FundsInsufficient => Refused::invalid("insufficient balance to perform action"),
+        Rule::PayerIsDestination => Refused::invalid("payment cannot be made to the payer's own account"),
+        Rule::SignatureInvalid | Rule::NodeOverloaded | Rule::NodeNotInitialized => {
+            failed(error, intent).into()
+        }
+        _ => Refused::invalid(rejection.to_string()),
+    }
+}
+
+/// The intent takes no payment any more.
+pub(super) fn closed(status: IntentStatus) -> Refused {
+    Refused::stale(match status {
+        IntentStatus::Canceled => "payment request was canceled",
+        IntentStatus::Expired => "payment request has expired",
+        IntentStatus::Rejected => "payment request was rejected",
+        IntentStatus::Created
+        | IntentStatus::Submitted
+        | IntentStatus::Verified
+        | IntentStatus::Scheduled
+        | IntentStatus::Confirmed
+        | IntentStatus::Failed => "intent already exists",
+    })
+}
+
 fn terms_mismatch(rejection: &Rejection) -> Status {
     match (rejection.field.as_str(), index(&rejection.field)) {
         ("currency", _) => mismatch("exchange currency"),
@@ -100,6 +158,6 @@ fn terms_mismatch(rejection: &Rejection) -> Status {
 }
 
 /// 1 in `fees[1].destination`.
-fn index(field: &str) -> Option<usize> {
-    field.strip_prefix("fees[")?.split_once(']')?.0.parse().ok()
+pub(super) fn index(field: &str) -> Option<usize> {
+    field.split_once('[')?.1.split_once(']')?.0.parse().ok()
 }

@@ -2,6 +2,7 @@
 
 use prost::Message as _;
 use quittance_code_api::envelope::{self, Method};
+use quittance_code_api::proto::code::currency::v1 as currency;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
@@ -19,9 +20,6 @@ fn refusal(method: Method, body: &[u8]) -> Option<(u16, &'static str)> {
         }
         Method::GetTokenAccountInfos => {
             Some((501, "[unimplemented] Account.getTokenAccountInfos is not available on this node"))
-        }
-        Method::GetAllRates => {
-            Some((501, "[unimplemented] Currency.getAllRates is not available on this node"))
         }
         Method::SendMessage => {
             let request = messaging::SendMessageRequest::decode(body).expect("a request");
@@ -92,6 +90,10 @@ fn check(method: &Method, body: &[u8], status: u16, answer: Result<Vec<u8>, Stri
         Method::OpenMessageStream => {
             let response = messaging::OpenMessageStreamResponse::decode(answer.as_slice());
             assert_eq!(response.expect("a response").messages.len(), 1);
+        }
+        Method::GetAllRates => {
+            let response = currency::GetAllRatesResponse::decode(answer.as_slice()).expect("a response");
+            assert!(response.result == 1 && response.as_of.is_some(), "this node has no rates");
         }
         other => panic!("{other:?} is neither answered nor refused here"),
     }

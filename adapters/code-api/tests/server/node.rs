@@ -21,7 +21,7 @@ use quittance_core::quote;
 use quittance_outbound::{HostTable, Outbound};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::table::{MemoryTable, Table};
-use quittance_runtime::{Engine, Handle};
+use quittance_runtime::{Clock, Engine, Handle, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -65,11 +65,17 @@ impl Node {
 
     /// A node on a log that may have a history.
     pub(crate) async fn on(log: MemoryLog, change: impl FnOnce(&mut Options)) -> Self {
+        Self::at(Arc::new(SystemClock), log, change).await
+    }
+
+    /// A node whose time is another's to say.
+    pub(crate) async fn at(clock: Arc<dyn Clock>, log: MemoryLog, change: impl FnOnce(&mut Options)) -> Self {
         let id = NodeId([7; 32]);
         let mut engine = quittance_runtime::Options::new(id);
         // Without it a payment in kin needs no rates.
         engine.policy = Policy { service_fee: None, ..Policy::standard(AccountId([7; 32])) };
         engine.verify_workers = 1;
+        engine.clock = clock;
         let start = move || Engine::start(Box::new(log), engine).expect("an engine");
         let engine = tokio::task::spawn_blocking(start).await.expect("a thread");
         let (handle, shutdown) = (engine.handle(), CancellationToken::new());

@@ -84,11 +84,6 @@ async fn a_call_that_cannot_be_read_is_refused_in_an_envelope() {
         (named("Chat", "getChats"), 404, "Invalid method name: Chat.getChats"),
         (named(&"x".repeat(60_000), ""), 404, &format!("Invalid service name: {}", "x".repeat(64))),
         (
-            named("Currency", "getAllRates"),
-            501,
-            "[unimplemented] Currency.getAllRates is not available on this node",
-        ),
-        (
             named("MicroPayment", "registerWebhook"),
             501,
             "[unimplemented] MicroPayment.registerWebhook is not available on this node",

@@ -6,9 +6,10 @@ use quittance_code_api::key::{KeyPair, PublicKey, base58_exact};
 use quittance_code_api::nonce::Nonce;
 use quittance_code_api::number::quarks_from_kin;
 use quittance_code_api::scan_code::{MAX_REQUEST_HUNDREDTHS, PAYLOAD_LEN, ScanCode};
+use quittance_code_api::solana::address::{Derived, Timelock, commitment_vault, derive, pool, pool_vault};
 use serde_json::{Value, json};
 
-use crate::common::{bytes, hex, seed, text, to_hex};
+use crate::common::{address, bytes, hex, seed, text, to_hex};
 use crate::refused;
 
 pub(crate) fn keys(id: &str, input: &Value, output: &Value) {
@@ -21,6 +22,9 @@ pub(crate) fn keys(id: &str, input: &Value, output: &Value) {
             }
         }
         return;
+    }
+    if input.get("seeds").is_some() {
+        return derived(id, input, output);
     }
     let key = match (input.get("seed"), input.get("secret_key")) {
         (Some(_), _) => seed(input, "seed"),
@@ -40,6 +44,29 @@ pub(crate) fn keys(id: &str, input: &Value, output: &Value) {
         assert!(key.public_key().verifies(b"message1", &signature));
         assert!(!key.public_key().verifies(b"message2", &signature));
     }
+}
+
+/// An address of the chain, from the recorded seeds and, where the protocol says what they stand for, from those.
+fn derived(id: &str, input: &Value, output: &Value) {
+    let seeds: Vec<Vec<u8>> = input["seeds"].as_array().expect("seeds").iter().map(seed_bytes).collect();
+    let parts: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    let have = derive(address(input, "program"), &parts).expect("an address");
+    let bump = output["bump"].as_u64().and_then(|bump| bump.try_into().ok()).expect("a byte");
+    let want = Derived { address: address(output, "address"), bump };
+    assert_eq!(have, want, "{id}");
+    let part = |index: usize| PublicKey::from_slice(&seeds[index]).expect("32 bytes");
+    let named = match id {
+        "keys/timelock-state" => Timelock::of(part(3), part(2)).state,
+        "keys/pool-state" => pool(part(2), core::str::from_utf8(&seeds[3]).expect("a name")).expect("short"),
+        "keys/pool-vault" => pool_vault(part(1)),
+        "keys/commitment-vault" => commitment_vault(part(1), part(2)),
+        _ => return,
+    };
+    assert_eq!(named, want, "{id}");
+}
+
+fn seed_bytes(seed: &Value) -> Vec<u8> {
+    data_encoding::HEXLOWER.decode(seed.as_str().expect("hex").as_bytes()).expect("hex")
 }
 
 pub(crate) fn currency(input: &Value, output: &Value) {

@@ -1,11 +1,21 @@
 //! The 35 bytes that are drawn as rings around a logo, and their parity (protocol a.6).
 //!
 //! The parity is a Reed-Solomon remainder over GF(256) with the polynomial x^8 + x^4 + x^3 + x^2 + 1. The generator has the
-//! root 1 twice, so no stock encoder fits; it is written out below. Reading here checks the parity and corrects nothing.
+//! root 1 twice, so no stock encoder fits; it is written out below.
+//!
+//! * bytes that were copied by a machine: [`decode`]; bytes that were read off a drawing: [`correct`]
+//! * where each bit lies: [`rings`]; as a picture: [`svg`]
+
+mod correct;
+mod field;
+pub mod rings;
+pub mod svg;
 
 use thiserror::Error;
 
 use crate::scan_code::PAYLOAD_LEN;
+pub use correct::{MAX_CORRECTED, Read, correct};
+use field::multiply;
 
 /// Bytes in a code.
 pub const CODE_LEN: usize = PARITY_LEN + HEADER.len() + PAYLOAD_LEN;
@@ -29,6 +39,9 @@ pub enum DrawnCodeError {
     /// At least one byte was misread.
     #[error("invalid code: the parity does not match the data")]
     Parity,
+    /// More bytes were misread than the parity can find.
+    #[error("invalid code: more than {MAX_CORRECTED} bytes are wrong")]
+    TooManyWrong,
     /// The parity is right but the data is of another version.
     #[error("invalid code: expected the data to start with 02 00, got {0:02x} {1:02x}")]
     Header(u8, u8),
@@ -52,7 +65,7 @@ pub fn drawn_bytes(code: &[u8; CODE_LEN]) -> [u8; DRAWN_LEN] {
     drawn
 }
 
-/// Takes the payload out of a code that was read without a fault. Always 20 bytes: the JavaScript reader strips zeros from
+/// Takes the payload out of a code that was copied without a fault. Always 20 bytes: the JavaScript reader strips zeros from
 /// the end, this one does not.
 ///
 /// # Errors
@@ -84,19 +97,6 @@ fn remainder(data: &[u8]) -> [u8; PARITY_LEN] {
         }
     }
     register
-}
-
-fn multiply(mut a: u8, mut b: u8) -> u8 {
-    let mut product = 0;
-    while b != 0 {
-        if b & 1 == 1 {
-            product ^= a;
-        }
-        // 0x1d is the field's polynomial without its x^8.
-        a = if a & 0x80 == 0 { a << 1 } else { (a << 1) ^ 0x1d };
-        b >>= 1;
-    }
-    product
 }
 
 #[cfg(test)]
