@@ -136,3 +136,34 @@ fn an_app_written_from_the_protocol_alone_signs_the_same_transactions() {
     }
     server.stop();
 }
+
+/// Lost if this fails: a node whose operator asks no fee, or another, or few nonces, has payers who pay a wrong one or none at all.
+#[test]
+fn a_payer_pays_the_fee_that_the_protocol_names_or_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |name: &str, config: &str| {
+        let file = directory.path().join(name).with_extension("toml");
+        std::fs::write(&file, config).expect("a configuration");
+        let file = file.to_str().expect("UTF-8");
+        let server = HERE.serve_with(&directory.path().join(name), &["--config", file]);
+        let (key, _) = HERE.funded_key(directory.path(), &server, PURSE);
+        let request = order(MERCHANT, 25, "usd", name);
+        create(server.address(), &request).expect("a node").expect("an intent");
+        let key = key.to_str().expect("UTF-8");
+        let arguments = ["pay", &HEXLOWER.encode(request.payload()), "--grpc", "--key", key];
+        let ran = HERE.run(arguments.into_iter().chain(["--server", server.url(), "--json"]));
+        let known = intent(server.address(), &request.intent_id().to_string());
+        let payment = known.expect("a node").expect("an intent").payment;
+        server.stop();
+        std::fs::remove_file(key).expect("the key");
+        (ran, payment.map(|payment| payment.transfers.len()))
+    };
+    let (free, transfers) = check("free", "nonces = 1\n[policy]\nservice_fee_us_cents = 0\n");
+    assert_eq!((free.code, transfers), (0, Some(1)), "{}", free.stderr);
+    let (dear, transfers) = check("dear", "[policy]\nservice_fee_us_cents = 2\n");
+    assert_eq!((dear.code, transfers), (3, None), "{}", dear.stderr);
+    assert!(dear.stderr.contains("code fee payment amount must be $0.02 USD"), "{}", dear.stderr);
+    let (few, transfers) = check("few", "nonces = 1\n");
+    assert_eq!((few.code, transfers), (4, None), "{}", few.stderr);
+    assert!(few.stderr.contains("no nonce is free"), "{}", few.stderr);
+}

@@ -10,6 +10,9 @@
 //! in the log: it is there when the record is, it is replayed for as long as the log exists, and its id follows from intent
 //! and position. Only which messages were acknowledged is kept, in [`Options::acknowledged`].
 //!
+//! Payers pay through `SubmitIntent`, see [`crate::submission`] for what of it is offered. Its nonces are this process's own: a
+//! restart voids what was offered, and nothing that was accepted depends on them.
+//!
 //! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
 //! opens the page again has to learn that.
 
