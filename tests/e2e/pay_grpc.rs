@@ -1,8 +1,16 @@
-//! `quittance pay --grpc`: an official payer's conversation, from another process, with the real server.
+//! An official payer's conversation, from another process, with the real server: by `quittance pay --grpc`, by an app written from
+//! the protocol alone, and through the official client's WebSocket.
 
 use data_encoding::HEXLOWER;
+use prost::Message as _;
 use quittance_code_api::key::{KeyPair, PublicKey};
+use quittance_code_api::payer::Order;
+use quittance_code_api::proto::code::transaction::v2::SubmitIntentResponse;
+use quittance_code_api::proto::code::transaction::v2::submit_intent_response::Response;
 use quittance_code_api::request::Fee;
+use quittance_core::currency::Currency;
+use quittance_core::ids::AccountId;
+use quittance_core::money::{NativeAmount, Quarks};
 use quittance_tests::here;
 use quittance_tests::http;
 use quittance_tests::people::{MERCHANT, create, intent, order, order_with_fees};
@@ -166,4 +174,50 @@ fn a_payer_pays_the_fee_that_the_protocol_names_or_none() {
     let (few, transfers) = check("few", "nonces = 1\n");
     assert_eq!((few.code, transfers), (4, None), "{}", few.stderr);
     assert!(few.stderr.contains("no nonce is free"), "{}", few.stderr);
+}
+
+/// Lost if this fails: what official clients speak over a WebSocket is not what the node hears there.
+#[test]
+fn the_official_client_carries_a_submission_over_a_web_socket() {
+    let modules = sdk::javascript(&HERE);
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let payer = KeyPair::from_seed(&[0x43; 32]);
+    let account = payer.public_key().to_string();
+    let deposit = ["account", "deposit", &account, "1000000000000", "--server", server.url()];
+    assert_eq!(HERE.run(deposit).code, 0);
+    let here = http::get(server.address(), "/v1/node").expect("a node");
+    let here: Value = serde_json::from_slice(&here.body).expect("JSON");
+    let request = order(MERCHANT, 25, "usd", "order-1");
+    create(server.address(), &request).expect("a node").expect("an intent");
+    let order = Order {
+        intent: request.intent_id(),
+        node: text(&here["node"]).parse().expect("a key"),
+        destination: AccountId(MERCHANT.parse::<PublicKey>().expect("a key").0),
+        currency: Currency::USD,
+        amount: NativeAmount::from_hundredths(25).expect("an amount"),
+        fees: &[],
+        rate: "0.00002".parse().expect("a rate"),
+        service_fee: Some(Quarks::new(50_000_000)),
+    };
+    let draft = order.draft(&payer).expect("a draft");
+    let mut app = Driver::node(&modules, "submit.cjs", server.url());
+    let mut call = |name: &str, message: &[u8]| {
+        let answer = app.call(name, &json!({ "message": HEXLOWER.encode(message) }));
+        answer.unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let answer = call("submit", &draft.first_message());
+    assert_eq!(answer["kind"], "serverParameters", "{answer}");
+    let message = HEXLOWER.decode(text(&answer["message"]).as_bytes()).expect("hex");
+    let response = SubmitIntentResponse::decode(message.as_slice()).expect("a response").response;
+    let Some(Response::ServerParameters(parameters)) = response else { panic!("{response:?}") };
+    let signatures = draft.second_message(&payer, &parameters).expect("signatures");
+    assert_eq!(call("sign", &signatures)["kind"], "success");
+    let again = call("submit", &draft.first_message());
+    let reason = &again["json"]["error"]["errorDetails"][0]["reasonString"]["reason"];
+    assert_eq!(
+        (&again["json"]["error"]["code"], reason),
+        (&json!("STALE_STATE"), &json!("intent already exists"))
+    );
+    server.stop();
 }
