@@ -11,7 +11,7 @@ use quittance_code_api::submission::signing::Offer;
 use quittance_code_api::submission::{Meaning, Submission, agreement};
 use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp};
-use quittance_core::money::NativeAmount;
+use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::payment::Payment;
 
 const NODE: PublicKey = PublicKey([7; 32]);
@@ -55,7 +55,7 @@ pub(crate) fn submit_actions(bytes: &[u8]) {
             valid_until: Timestamp(1),
         };
         let Ok(agreed) = payment.against(&asked) else { continue };
-        assert_eq!(agreed.total().map(|total| total.get()), Some(payment.quarks));
+        assert_eq!(agreed.total().map(Quarks::get), Some(payment.quarks));
         assert_eq!(Payment::from_bytes(&agreed.to_bytes()), Ok(agreed.clone()));
         assert_eq!(agreement::payment(&submission.signed, &agreed), Ok(()));
     }

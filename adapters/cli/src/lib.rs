@@ -1,6 +1,7 @@
 //! The `quittance` command as a library, so that tests run the very code that ships.
 
 mod account;
+mod addresses;
 mod args;
 mod backup;
 mod bench;

@@ -87,8 +87,17 @@ async fn rendezvous(client: &Client, seen: &Seen) -> Result<KeyPair, CliError> {
 /// The merchant's request, with its signature checked over the bytes that came.
 async fn request(grpc: &Grpc, id: IntentId, rendezvous: &KeyPair) -> Result<Terms, CliError> {
     let answer = grpc.call_raw(Method::PollMessages, &call::poll_messages(rendezvous)).await?;
+    genuine(&answer, id)?.ok_or_else(|| {
+        let message =
+            "the mailbox of this code has no request for a payment that its key has signed. Nothing was signed";
+        CliError::new(Kind::Refused, message).hint("pay without --grpc, if the merchant used the native API")
+    })
+}
+
+/// The terms of the first request in a `PollMessagesResponse` that the code's key has signed.
+fn genuine(answer: &[u8], id: IntentId) -> Result<Option<Terms>, CliError> {
     let strange = |error| CliError::failed(format!("the messages cannot be read: {error}"));
-    for message in wire::fields(&answer).map_err(strange)?.iter().filter(|field| field.number == 1) {
+    for message in wire::fields(answer).map_err(strange)?.iter().filter(|field| field.number == 1) {
         let wire::Value::Delimited(message) = message.value else { continue };
         // Neither the id nor the signature is covered by the signature.
         let signed = wire::without_field(message, 1).and_then(|rest| wire::without_field(&rest, 3));
@@ -97,12 +106,10 @@ async fn request(grpc: &Grpc, id: IntentId, rendezvous: &KeyPair) -> Result<Term
         let signature = signature.ok().and_then(|bytes| bytes.try_into().ok()).map(Signature);
         let genuine = signature.is_some_and(|signature| is_signed_by(&id.0, &signed, &signature));
         if genuine && let Ok(terms) = from_message(&signed) {
-            return Ok(terms);
+            return Ok(Some(terms));
         }
     }
-    let message =
-        "the mailbox of this code has no request for a payment that its key has signed. Nothing was signed";
-    Err(CliError::new(Kind::Refused, message).hint("pay without --grpc, if the merchant used the native API"))
+    Ok(None)
 }
 
 /// Whether this payer's payment is in already.
@@ -246,4 +253,52 @@ async fn paid(
     };
     let accepted = document::Accepted { id: id.to_string(), state: intent.state.clone(), position, repeated };
     Ok(Paid { intent, payment, accepted })
+}
+
+#[cfg(test)]
+mod tests {
+    use quittance_code_api::request::{NonceOptions, PaymentOptions};
+    use quittance_code_api::wire::delimited;
+
+    use super::*;
+
+    /// A message as a server relays it: an id, the signature, what was signed.
+    fn relayed(signed: &[u8], signature: &[u8]) -> Vec<u8> {
+        let parts = [&delimited(1, &delimited(1, &[7; 16])), &delimited(3, &delimited(1, signature)), signed];
+        delimited(1, &parts.concat())
+    }
+
+    /// Lost if this fails: a server that has never seen the code changes what is asked for, and the payer pays that.
+    #[test]
+    fn only_what_the_codes_key_has_signed_is_read() {
+        let options = PaymentOptions {
+            destination: Some("E8otxw1CVX9bfyddKu3ZB3BVLa4VVF9J7CTPdnUwT9jR"),
+            hundredths: Some(25),
+            currency: Some("usd"),
+            nonce: NonceOptions::idempotency_key("order-1"),
+            ..PaymentOptions::default()
+        };
+        let request = options.build().unwrap();
+        let id = IntentId(request.intent_id().0);
+        let (signed, signature) =
+            (request.signed_message().message(), request.signed_message().signature().to_vec());
+        let scan = SignedMessage::code_scanned(request.rendezvous_key(), prost_types::Timestamp::default());
+        let scan = relayed(&scan.message(), scan.signature());
+        let honest = [scan.clone(), relayed(&signed, &signature)].concat();
+        let terms = genuine(&honest, id).unwrap().unwrap();
+        assert_eq!((terms.amount.hundredths(), terms.currency), (25, Currency::USD));
+        let dearer = PaymentOptions { hundredths: Some(26), ..options }.build().unwrap();
+        let forged = [
+            relayed(&dearer.signed_message().message(), &signature),
+            relayed(&dearer.signed_message().message(), dearer.signed_message().signature()),
+            relayed(&signed, &[0; 64]),
+            delimited(1, &signed),
+            scan,
+            Vec::new(),
+        ];
+        for answer in forged {
+            assert_eq!(genuine(&answer, id).unwrap(), None);
+        }
+        assert!(genuine(b"no messages", id).is_err());
+    }
 }

@@ -102,6 +102,9 @@ impl Status {
             Code::Unauthenticated => (401, "authentication failed".to_owned()),
             Code::PermissionDenied => (403, "permission denied".to_owned()),
             Code::Canceled | Code::DeadlineExceeded => (408, "request timed out".to_owned()),
+            // Where the reference says 500 to everything, a client is told that asking again helps.
+            Code::ResourceExhausted => (429, "too many requests".to_owned()),
+            Code::Unavailable => (503, "the node is unavailable".to_owned()),
             _ => (500, "internal server error".to_owned()),
         }
     }
@@ -134,6 +137,8 @@ mod tests {
             400,
             (400, "rpc error: code = InvalidArgument desc = amount"),
         );
+        let busy = Status::new(Code::ResourceExhausted, "later");
+        check(busy, "[resource_exhausted] later", 429, (429, "too many requests"));
         check(Status::unauthenticated(), "[unauthenticated]", 401, (401, "authentication failed"));
         check(
             Status::new(Code::PermissionDenied, "key does not own domain"),
@@ -151,7 +156,7 @@ mod tests {
             Status::new(Code::Unavailable, "log is full"),
             "[unavailable] log is full",
             503,
-            (500, "internal server error"),
+            (503, "the node is unavailable"),
         );
     }
 }

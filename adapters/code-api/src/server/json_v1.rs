@@ -13,6 +13,9 @@ use crate::key::PublicKey;
 use crate::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
 use crate::status::{Code, Status};
 
+/// The paths of the JSON API.
+pub(super) const PATHS: [&str; 3] = ["/v1/createIntent", "/v1/getStatus", "/v1/getUserId"];
+
 /// `POST /v1/createIntent` (protocol b.1).
 pub(super) async fn create_intent(State(api): State<Api>, request: Request) -> Json {
     if request.method() != Method::POST {

@@ -16,6 +16,7 @@
 mod account;
 mod acknowledged;
 mod body;
+mod busy;
 mod calls;
 mod codify;
 mod currency;
@@ -35,6 +36,7 @@ mod nonces;
 mod receive_bill;
 mod refusal;
 mod site;
+pub mod socket;
 mod submit;
 mod transaction;
 mod web_socket;
@@ -55,8 +57,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+pub use busy::too_many_requests;
 use domains::Domains;
 use hub::Hub;
+pub use nonces::MAX_NONCES;
 use nonces::Nonces;
 
 /// How the protocol is served.
@@ -85,7 +89,7 @@ pub struct Options {
     /// as unavailable.
     pub max_sockets: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
-    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
 }
 

@@ -17,7 +17,7 @@ use crate::status::Status;
 use pool::{Held, Pool};
 
 /// The most nonces of one node: some 40 bytes each.
-const MAX_NONCES: usize = 1 << 20;
+pub const MAX_NONCES: usize = 1 << 20;
 
 /// How many submissions of one owner may wait for their signatures, so that nobody keeps all nonces from the others by being slow.
 const MAX_OF_ONE_OWNER: usize = 8;
