@@ -213,7 +213,7 @@ impl Node {
         match tokio::time::timeout(GRACE, ended).await {
             Ok(((), Ok(()))) => {}
             Ok(((), Err(error))) => {
-                tracing::error!(%error, "webhooks that are due are called at the next start")
+                tracing::error!(%error, "webhooks that are due are called at the next start");
             }
             Err(_) => {
                 tracing::warn!("connections are still open after {GRACE:?}; going on without them");
