@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+use quittance_code_api::server::MAX_NONCES;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::AccountId;
 use serde::{Deserialize, Deserializer};
@@ -46,6 +49,8 @@ struct File {
     snapshot_every: Option<u64>,
     /// MiB of the disk to leave free.
     disk_reserve_mb: Option<u32>,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment.
+    nonces: Option<usize>,
     /// Accounts that may be named as destinations before they ever held anything.
     #[serde(default)]
     accounts: Vec<Parsed<AccountId>>,
@@ -57,7 +62,28 @@ struct File {
     #[serde(default)]
     policy: PolicyFile,
     #[serde(default)]
+    limits: LimitsFile,
+    #[serde(default)]
     outbound: OutboundFile,
+}
+
+/// How much strangers may ask; 0 lifts a limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsFile {
+    /// Requests of one address.
+    requests_per_s_per_address: Option<u32>,
+    /// Connections of one address at one time.
+    connections_per_address: Option<usize>,
+    /// Proxies that are believed about whom they ask for, as addresses or networks.
+    #[serde(default)]
+    trusted_proxies: Vec<Parsed<Proxy>>,
+    /// New intents of all strangers together.
+    new_intents_per_s: Option<u32>,
+    /// New intents for one destination.
+    new_intents_per_min_per_destination: Option<u32>,
+    /// Intents that are open at one time.
+    max_open_intents: Option<usize>,
 }
 
 /// A table of rates that changes: a file or a URL, one of the two.
@@ -147,6 +173,20 @@ impl<'de, T: std::str::FromStr<Err: std::fmt::Display>> Deserialize<'de> for Par
     }
 }
 
+/// An address, or a network such as `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug)]
+struct Proxy(IpNet);
+
+impl std::str::FromStr for Proxy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+        network
+            .map(Self)
+            .map_err(|_| format!("expected an address or a network such as 10.0.0.0/8, got {text:?}"))
+    }
+}
+
 /// Puts the settings together.
 ///
 /// # Errors
@@ -185,6 +225,13 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         options.checkpoints.snapshot_every = records;
         options.checkpoints.archive_every = records / 2;
     }
+    file.limits.apply(&mut options);
+    if let Some(nonces) = file.nonces {
+        if !(1..=MAX_NONCES).contains(&nonces) {
+            return Err(CliError::misuse(format!("nonces: expected 1 to {MAX_NONCES}, got {nonces}")));
+        }
+        options.nonces = Some(nonces);
+    }
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }
@@ -210,6 +257,19 @@ fn read(path: &Path) -> Result<File, CliError> {
             error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         wrong(format!("line {line}: {}", error.message()))
     })
+}
+
+impl LimitsFile {
+    fn apply(self, options: &mut NodeOptions) {
+        let NodeOptions { limits, admission, .. } = options;
+        set(&mut limits.requests_per_second, self.requests_per_s_per_address.map(NonZeroU32::new));
+        set(&mut limits.connections, self.connections_per_address.map(|most| (most > 0).then_some(most)));
+        limits.proxies = self.trusted_proxies.into_iter().map(|Parsed(Proxy(network))| network).collect();
+        set(&mut admission.new_per_second, self.new_intents_per_s.map(NonZeroU32::new));
+        let each = self.new_intents_per_min_per_destination;
+        set(&mut admission.per_destination_per_minute, each.map(NonZeroU32::new));
+        set(&mut admission.max_open, self.max_open_intents.map(|most| (most > 0).then_some(most)));
+    }
 }
 
 impl PolicyFile {

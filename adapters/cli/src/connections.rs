@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
+use crate::addresses::Peer;
 use crate::listener::{Connection, Places};
 
 /// How long the head of a request may take over HTTP/1.1, counted from when the request before it was answered.
@@ -78,7 +82,12 @@ async fn converse(
     routes: Router,
     stop: CancellationToken,
 ) {
-    let service = TowerToHyperService::new(routes);
+    let peer = Peer(connection.peer());
+    let with_peer = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    };
+    let service = TowerToHyperService::new(routes.map_request(with_peer));
     let served = builder.serve_connection_with_upgrades(TokioIo::new(connection), service);
     tokio::pin!(served);
     let ended = tokio::select! {

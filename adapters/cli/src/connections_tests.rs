@@ -1,4 +1,5 @@
 use super::*;
+use crate::addresses::{Addresses, Limits};
 
 use std::net::SocketAddr;
 
@@ -24,7 +25,8 @@ async fn server() -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         "late"
     };
     let routes = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
-    let served = tokio::spawn(serve(Places::new(listener), routes, stop.clone()));
+    let served =
+        tokio::spawn(serve(Places::new(listener, Addresses::new(Limits::default())), routes, stop.clone()));
     (address, stop, served)
 }
 

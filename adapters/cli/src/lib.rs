@@ -1,6 +1,7 @@
 //! The `quittance` command as a library, so that tests run the very code that ships.
 
 mod account;
+mod addresses;
 mod args;
 mod backup;
 mod bench;
@@ -11,16 +12,19 @@ mod connections;
 mod demo;
 mod error;
 mod export;
+mod grpc;
 mod keys;
 mod lifecycle;
 mod listener;
 mod log;
+mod login;
 mod node;
 #[cfg(unix)]
 mod operator;
 mod outbound;
 mod output;
 mod pay;
+mod pay_grpc;
 mod picture;
 mod progress;
 mod rates;
@@ -72,6 +76,7 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Keys(KeysCommand::Show { file, jwks }) => keys::show(&file, jwks, output),
         Command::Pay(args) => pay::run(&args, output),
         Command::Code(args) => code::run(&args, output),
+        Command::Login(args) => login::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Why(args) => why::run(&args, output),
         Command::Refund(args) => refund::run(&args, output),

@@ -3,6 +3,7 @@
 //! Without this anybody could open connections, say nothing, and leave the node without a file descriptor for its own log.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::addresses::{Addresses, Share};
 
 /// The most connections, where the system allows as many files.
 const MAX_CONNECTIONS: u64 = 8192;
@@ -31,13 +34,14 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(crate) struct Places {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
 }
 
 impl Places {
-    pub(crate) fn new(listener: TcpListener) -> Self {
+    pub(crate) fn new(listener: TcpListener, addresses: Arc<Addresses>) -> Self {
         let places = MAX_CONNECTIONS.min(open_files() / 2).max(1);
         let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { listener, free: Arc::new(Semaphore::new(places)) }
+        Self { listener, free: Arc::new(Semaphore::new(places)), addresses }
     }
 }
 
@@ -62,7 +66,11 @@ impl Places {
                 std::future::pending().await
             };
             match self.listener.accept().await {
-                Ok((stream, _)) => return Connection::new(stream, place),
+                // Closed at once where its address has its share: no answer would be read before the next one comes.
+                Ok((stream, peer)) => match self.addresses.connect(peer.ip()) {
+                    Some(share) => return Connection::new(stream, peer.ip(), place, share),
+                    None => tracing::debug!(%peer, "a connection too many from one address"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(AGAIN).await;
@@ -80,14 +88,21 @@ pub(crate) struct Connection {
     idle: Pin<Box<Sleep>>,
     /// Bytes that came, as long as they are the first.
     first: usize,
+    peer: IpAddr,
     _place: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, peer: IpAddr, place: OwnedSemaphorePermit, share: Share) -> Self {
         // Small messages, each of which somebody waits for. Where it cannot be set they come late.
         let _ = stream.set_nodelay(true);
-        Self { stream, idle: Box::pin(sleep(FIRST)), first: 0, _place: place }
+        Self { stream, idle: Box::pin(sleep(FIRST)), first: 0, peer, _place: place, _share: share }
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
     }
 
     /// What came of an attempt to read or write: progress sets the clock back, and waiting ends when it has run out.
@@ -148,6 +163,7 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addresses::Limits;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Lost if this fails: a stranger's silent connections keep every customer out, for ever.
@@ -155,7 +171,11 @@ mod tests {
     async fn a_silent_connection_loses_its_place_to_the_next() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let places = Places { listener, free: Arc::new(Semaphore::new(1)) };
+        let places = Places {
+            listener,
+            free: Arc::new(Semaphore::new(1)),
+            addresses: Addresses::new(Limits::default()),
+        };
         let _silent = TcpStream::connect(address).await.unwrap();
         let mut first = places.accept().await;
         let mut customer = TcpStream::connect(address).await.unwrap();
@@ -177,7 +197,11 @@ mod tests {
     async fn a_connection_that_begins_byte_by_byte_loses_its_place() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let places = Places { listener, free: Arc::new(Semaphore::new(1)) };
+        let places = Places {
+            listener,
+            free: Arc::new(Semaphore::new(1)),
+            addresses: Addresses::new(Limits::default()),
+        };
         let mut slow = TcpStream::connect(address).await.unwrap();
         let mut connection = places.accept().await;
         let start = Instant::now();

@@ -1,10 +1,12 @@
 //! A whole sequencer in one value: log, engine, rail, HTTP server. The one place where the adapters meet.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use ed25519_dalek::SigningKey;
 use quittance_code_api::server::{self as code_api, Destinations};
 use quittance_core::command::Request;
@@ -15,13 +17,14 @@ use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
-use quittance_runtime::{Checkpoints, Engine, Handle, Options, StartError};
+use quittance_runtime::{Admission, Checkpoints, Engine, Handle, Options, StartError};
 use quittance_webhook::Deliverer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::{self, Addresses, Limits};
 use crate::config::PolicyFile;
 use crate::connections;
 use crate::error::{CliError, Kind};
@@ -37,6 +40,13 @@ use crate::rates;
 pub(crate) const KEY_FILE: &str = "node.key";
 /// Where the rates of a --dev node come from, as its log says.
 const DEV_SOURCE: &str = "dev";
+/// What strangers may have recorded when nobody says. A million open intents are under 1 GiB of memory, and 200 new ones a second
+/// some 10 GB of log a day.
+const DEFAULT_ADMISSION: Admission = Admission {
+    new_per_second: NonZeroU32::new(200),
+    per_destination_per_minute: NonZeroU32::new(6_000),
+    max_open: Some(1_000_000),
+};
 /// How long requests under way may take after the node was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -59,6 +69,12 @@ pub(crate) struct NodeOptions {
     pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
     pub(crate) disk_reserve: u64,
+    /// What one address may ask.
+    pub(crate) limits: Limits,
+    /// What strangers may have recorded.
+    pub(crate) admission: Admission,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
+    pub(crate) nonces: Option<usize>,
 }
 
 impl NodeOptions {
@@ -69,6 +85,8 @@ impl NodeOptions {
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
+        let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
+        let nonces = None;
         Self {
             data,
             listen,
@@ -81,6 +99,9 @@ impl NodeOptions {
             rebuild,
             checkpoints,
             disk_reserve,
+            limits,
+            admission,
+            nonces,
         }
     }
 
@@ -132,6 +153,7 @@ impl Node {
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
+        protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
             true => (Destinations::Any, quittance_http_api::Destinations::Any),
@@ -142,12 +164,15 @@ impl Node {
             }
         };
         protocol.outbound = Some(outbound.clone());
+        protocol.plain_domains = options.dev;
         let sockets = protocol.tasks.clone();
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
+        let addresses = Addresses::new(options.limits.clone());
+        let routes = routes.layer(from_fn_with_state(Arc::clone(&addresses), addresses::admit));
         if let Some(source) = options.rate_source.clone() {
             let mut feed = rates::Feed::new(source, engine.handle(), outbound.clone());
             feed.name = options.dev.then(|| DEV_SOURCE.into());
@@ -155,7 +180,8 @@ impl Node {
         }
         let webhooks = quittance_webhook::Options::new(key, outbound, shutdown.clone());
         let webhooks = Deliverer::start(engine.handle(), webhooks);
-        let server = tokio::spawn(connections::serve(Places::new(listener), routes, shutdown.clone()));
+        let server =
+            tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));
         #[cfg(unix)]
         let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
         Ok(Self {
@@ -286,6 +312,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         table: Some(Arc::new(log.table("state"))),
         checkpoints: options.checkpoints,
         rebuild: options.rebuild,
+        admission: options.admission,
         progress: Some(replaying),
         ..Options::new(node)
     };

@@ -102,6 +102,9 @@ impl Status {
             Code::Unauthenticated => (401, "authentication failed".to_owned()),
             Code::PermissionDenied => (403, "permission denied".to_owned()),
             Code::Canceled | Code::DeadlineExceeded => (408, "request timed out".to_owned()),
+            // Where the reference says 500 to everything, a client is told that asking again helps.
+            Code::ResourceExhausted => (429, "too many requests".to_owned()),
+            Code::Unavailable => (503, "the node is unavailable".to_owned()),
             _ => (500, "internal server error".to_owned()),
         }
     }

@@ -28,6 +28,7 @@ mod withdrawals;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -107,6 +108,13 @@ pub fn router(engine: Handle, options: Options) -> Router {
 
 async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> problem::Problem {
     problem::Problem::method_not_allowed(&method, uri.path())
+}
+
+/// The answer to somebody who asks too much, with how long to wait.
+#[must_use]
+pub fn too_many_requests(wait: Duration) -> axum::response::Response {
+    use axum::response::IntoResponse;
+    problem::Problem::too_many_requests(wait).into_response()
 }
 
 /// The answer to a path that nothing serves.

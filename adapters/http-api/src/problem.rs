@@ -1,5 +1,7 @@
 //! Failures as HTTP: a status and a [`document::Problem`].
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -17,6 +19,8 @@ const STORE_FULL: &str = "store_full";
 pub(crate) struct Problem {
     status: StatusCode,
     body: document::ProblemDetail,
+    /// How long to wait, in seconds, where that does not follow from the rest.
+    after: Option<u64>,
 }
 
 impl Problem {
@@ -53,6 +57,16 @@ impl Problem {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let mut problem = Self::new(status, STORE_FULL, "", expected.into(), "a full disk".into());
         problem.body.retry = true;
+        problem
+    }
+
+    /// Whoever asks has asked too much already.
+    pub(crate) fn too_many_requests(wait: Duration) -> Self {
+        let expected = format!("no request from this address for {} ms", wait.as_millis().max(1));
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut problem = Self::new(status, "requests_too_frequent", "", expected, "one".into());
+        problem.body.retry = true;
+        problem.after = Some(wait.as_secs() + 1);
         problem
     }
 
@@ -98,7 +112,7 @@ impl Problem {
             got,
             retry: false,
         };
-        Self { status, body }
+        Self { status, body, after: None }
     }
 }
 
@@ -116,7 +130,7 @@ impl From<Rejection> for Problem {
             got,
             retry: code.class() == Class::Transient,
         };
-        Self { status: status(code), body }
+        Self { status: status(code), body, after: None }
     }
 }
 
@@ -152,14 +166,16 @@ impl From<QueryRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let after = match self.body.code.as_str() {
+        let after = match (self.after, self.body.code.as_str()) {
+            (Some(seconds), _) => Some(HeaderValue::from(seconds)),
             // Until somebody has made room.
-            STORE_FULL => Some("10"),
-            _ => retry_after(self.status, self.body.number.and_then(RejectionCode::from_number)),
+            (None, STORE_FULL) => Some(HeaderValue::from_static("10")),
+            (None, _) => retry_after(self.status, self.body.number.and_then(RejectionCode::from_number))
+                .map(HeaderValue::from_static),
         };
         let mut response = (self.status, Json(document::Problem { error: self.body })).into_response();
         if let Some(seconds) = after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }
