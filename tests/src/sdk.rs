@@ -11,6 +11,7 @@ use crate::process::{Here, run_within};
 const PACKAGE: &str = include_str!("../sdk/package.json");
 const PACKAGE_LOCK: &str = include_str!("../sdk/package-lock.json");
 const REQUIREMENTS: &str = include_str!("../sdk/requirements.txt");
+const GRPC_REQUIREMENTS: &str = include_str!("../sdk/requirements-grpc.txt");
 
 /// How long one step of an installation may take on a slow line.
 const INSTALL: Duration = Duration::from_secs(600);
@@ -34,25 +35,37 @@ pub fn javascript(here: &Here) -> PathBuf {
 /// python3 or its venv module is missing, or the packages cannot be had.
 #[must_use]
 pub fn python(here: &Here) -> PathBuf {
+    python_with(here, "sdk-python", REQUIREMENTS)
+}
+
+/// A Python with gRPC, and with the conformance cases for WebSockets.
+///
+/// # Panics
+/// As [`python`].
+#[must_use]
+pub fn python_grpc(here: &Here) -> PathBuf {
+    python_with(here, "sdk-python-grpc", GRPC_REQUIREMENTS)
+}
+
+fn python_with(here: &Here, name: &str, requirements: &str) -> PathBuf {
     let python =
         version("python3", "Python 3.9 or later with the venv module (Debian: python3 python3-venv)");
-    let directory =
-        installed(here, "sdk-python", &[("requirements.txt", REQUIREMENTS)], &python, |directory| {
-            let mut venv = Command::new("python3");
-            venv.args(["-m", "venv", "venv"]).current_dir(directory);
-            let mut pip = Command::new(directory.join("venv/bin/python"));
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-                "requirements.txt",
-            ]);
-            pip.current_dir(directory);
-            vec![venv, pip]
-        });
+    let directory = installed(here, name, &[("requirements.txt", requirements)], &python, |directory| {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "venv"]).current_dir(directory);
+        let mut pip = Command::new(directory.join("venv/bin/python"));
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+            "requirements.txt",
+        ]);
+        pip.current_dir(directory);
+        vec![venv, pip]
+    });
     directory.join("venv/bin/python")
 }
 

@@ -8,7 +8,7 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use super::body::{self, Unread};
-use super::{Api, calls, hub, messaging, web_socket};
+use super::{Api, calls, duplex, hub, messaging, web_socket};
 use crate::envelope::{
     Call, EnvelopeError, MAX_ENVELOPE_LEN, Method, decode_request, failed_response, ok_response_bytes,
 };
@@ -70,12 +70,19 @@ async fn post(api: &Api, request: Request) -> Response {
     let answer = match decode_request(&body) {
         Err(error) => return undecodable(&error),
         Ok(call) if call.method == Method::OpenMessageStream => first_message(api, &call).await,
+        Ok(call) if duplex::is_duplex(call.method) => Err(one_way(call.method)),
         Ok(call) => calls::answer(api, &call).await,
     };
     match answer {
         Ok(body) => envelope(StatusCode::OK, ok_response_bytes(body)),
         Err(status) => refused(&status),
     }
+}
+
+/// A conversation needs both directions at once. Its first message alone, which the reference's proxy gives, serves nobody.
+fn one_way(method: Method) -> Status {
+    let name = format!("{}.{}", method.service_name(), method.method_name());
+    Status::new(Code::Unimplemented, format!("{name} is a conversation: expected a WebSocket or gRPC"))
 }
 
 /// A stream over plain HTTP gets its first message (protocol c.1).

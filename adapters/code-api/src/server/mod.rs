@@ -35,6 +35,7 @@ mod nonces;
 mod receive_bill;
 mod refusal;
 mod site;
+pub mod socket;
 mod submit;
 mod transaction;
 mod web_socket;

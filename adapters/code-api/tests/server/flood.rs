@@ -15,14 +15,17 @@ use crate::node::{Node, kin};
 const PER_CONNECTION: usize = 100;
 
 /// What one open stream may cost, client, server and both ends of its socket's share in this one process.
-const BYTES_PER_STREAM: usize = 48 * 1024;
+const BYTES_PER_STREAM: usize = 24 * 1024;
 
 /// Lost if this fails: whoever opens streams and says nothing can stop everybody's payments, or end the process.
 ///
-/// An ordinary run opens 1000; `QUITTANCE_FLOOD=10000` opens as many as that.
+/// An ordinary run opens 1000; `QUITTANCE_FLOOD=10000` opens as many as that, and weighs them, for which no other test may run
+/// beside it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
-    let count: usize = std::env::var("QUITTANCE_FLOOD").ok().and_then(|n| n.parse().ok()).unwrap_or(1000);
+    let asked: Option<usize> =
+        std::env::var("QUITTANCE_FLOOD").ok().map(|count| count.parse().expect("QUITTANCE_FLOOD: a number"));
+    let count = asked.unwrap_or(1000);
     let node = Node::with(|options| {
         options.destinations = Destinations::Any;
         options.max_sockets = count + 2;
@@ -45,7 +48,7 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
     }
     let each = resident().saturating_sub(before) / count;
     println!("{count} streams, {each} bytes each");
-    assert!(each < BYTES_PER_STREAM, "{each} bytes each");
+    assert!(asked.is_none() || each < BYTES_PER_STREAM, "{each} bytes each");
 
     // Every place but two is taken; a customer needs one, and has to hear of its payment at once.
     let order = kin("order-1");

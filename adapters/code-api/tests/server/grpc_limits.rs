@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use prost::Message as _;
-use quittance_code_api::call;
+use quittance_code_api::call::{self, SignedMessage};
 use quittance_code_api::envelope::{MAX_ENVELOPE_LEN, Method};
 use quittance_code_api::key::PublicKey;
+use quittance_code_api::server::Destinations;
+use tokio_util::task::TaskTracker;
 
 use crate::grpc_client::{Grpc, GrpcCall, framed, path};
 use crate::node::{Node, StoppedClock, kin};
@@ -116,10 +118,19 @@ async fn a_stream_too_many_is_refused_over_every_transport_and_one_that_ends_mak
 /// Lost if this fails: one app that does not read its messages holds up everybody's, or fills the node's memory.
 #[tokio::test]
 async fn a_reader_that_does_not_read_holds_up_nobody_and_is_let_go() {
-    let node = Node::start().await;
+    let mut tasks = TaskTracker::new();
+    let node = Node::with(|options| {
+        options.destinations = Destinations::Any;
+        tasks = options.tasks.clone();
+    })
+    .await;
+    let idle = tasks.len();
     let order = kin("order-1");
     let key = order.rendezvous_key();
     node.send(order.signed_message().to_request()).await.expect("a request");
+    let scan = SignedMessage::code_scanned(key, prost_types::Timestamp { seconds: 1, nanos: 0 });
+    node.send(scan.to_request()).await.expect("a scan");
+    node.pay(key).await;
     let stream = tokio::net::TcpStream::connect(node.address).await.expect("a connection");
     // No room for a single byte of any message.
     let mut builder = h2::client::Builder::new();
@@ -143,4 +154,10 @@ async fn a_reader_that_does_not_read_holds_up_nobody_and_is_let_go() {
     assert!(newer.message().await.kind.is_some());
     let nothing = tokio::time::timeout(Duration::from_millis(50), stuck.next()).await;
     assert!(nothing.is_err(), "the reader has no room");
+    assert_eq!(tasks.len(), idle + 3);
+    let clock = StoppedClock::new();
+    // Ten seconds for the message, and ten for the last word.
+    clock.pass(Duration::from_millis(10_001)).await;
+    clock.pass(Duration::from_millis(10_001)).await;
+    assert_eq!(tasks.len(), idle + 2, "what waits for a reader that does not read is kept for ever");
 }

@@ -190,6 +190,14 @@ async fn a_conversation_that_starts_wrong_or_goes_wrong_is_ended_with_the_protoc
 }
 
 #[tokio::test]
+async fn a_conversation_over_plain_http_is_sent_elsewhere() {
+    let node = Node::start().await;
+    let answer = node.call(METHOD, request(kin("order-1").rendezvous_key())).await;
+    let text = "Messaging.openMessageStreamWithKeepAlive is a conversation: expected a WebSocket or gRPC";
+    assert_eq!(answer, (501, Err(format!("[unimplemented] {text}"))));
+}
+
+#[tokio::test]
 async fn a_grpc_client_that_opens_a_call_and_says_nothing_is_not_waited_for() {
     let node = Node::start().await;
     let start = Instant::now();

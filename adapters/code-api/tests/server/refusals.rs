@@ -91,7 +91,7 @@ async fn a_call_that_cannot_be_read_is_refused_in_an_envelope() {
         (
             named("Messaging", "openMessageStreamWithKeepAlive"),
             501,
-            "[unimplemented] Messaging.openMessageStreamWithKeepAlive is not available on this node",
+            "[unimplemented] Messaging.openMessageStreamWithKeepAlive is a conversation: expected a WebSocket or gRPC",
         ),
     ] {
         let answer = node.http("POST", "/v1/api/", &body).await;

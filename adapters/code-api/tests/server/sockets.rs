@@ -5,6 +5,8 @@ use quittance_code_api::call;
 use quittance_code_api::envelope::{self, MAX_ENVELOPE_LEN, Method};
 use quittance_code_api::key::PublicKey;
 
+use tokio_tungstenite::tungstenite::Message;
+
 use crate::node::{Node, kin};
 
 #[tokio::test]
@@ -55,6 +57,39 @@ async fn a_socket_is_told_what_was_wrong_and_closed() {
     let want = "[invalid_argument] invalid GetStatusRequest.IntentId: value is required";
     assert_eq!(socket.next().await, Some(Err(want.to_owned())));
     assert_eq!(node.position().0, 1);
+}
+
+/// Lost if this fails: a client behind a proxy that cuts frames into pieces, or that pings, is not heard.
+#[tokio::test]
+async fn a_call_in_pieces_with_a_ping_between_them_is_one_call() {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+    use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, coding::CloseCode};
+    let node = Node::start().await;
+    let status = call::get_status(kin("order-1").intent_id()).encode_to_vec();
+    let call = envelope::encode_request(Method::GetStatus, status);
+    let mut socket = node.socket("/").await;
+    let (first, second) = call.split_at(9);
+    let piece =
+        |bytes: &[u8], kind, last| Message::Frame(Frame::message(bytes.to_vec(), OpCode::Data(kind), last));
+    socket.0.send(piece(first, Data::Binary, false)).await.expect("a piece");
+    socket.0.send(Message::Ping("there?".into())).await.expect("a ping");
+    socket.0.send(piece(second, Data::Continue, true)).await.expect("a piece");
+    let pong = socket.0.next().await.expect("a frame").expect("a frame");
+    assert_eq!(pong, Message::Pong("there?".into()));
+    assert_eq!(socket.next().await, Some(Ok(Vec::new())));
+    let bye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    socket.0.send(Message::Close(Some(bye.clone()))).await.expect("a close");
+    assert_eq!(socket.0.next().await.expect("a frame").expect("a frame"), Message::Close(Some(bye)));
+    assert!(socket.0.next().await.is_none(), "closed in good order");
+
+    let mut socket = node.socket("/").await;
+    socket.0.send("hello".into()).await.expect("a text frame");
+    assert!(socket.next().await.expect("a frame").is_err());
+    match socket.0.next().await {
+        Some(Ok(Message::Close(Some(frame)))) => assert_eq!(frame.code, CloseCode::Unsupported),
+        other => panic!("expected a close with a code, got {other:?}"),
+    }
 }
 
 #[tokio::test]
