@@ -154,7 +154,7 @@ mod tests {
             Status::new(Code::Unavailable, "log is full"),
             "[unavailable] log is full",
             503,
-            (500, "internal server error"),
+            (503, "the node is unavailable"),
         );
     }
 }

@@ -124,7 +124,7 @@ async fn an_account_is_a_destination_only_where_a_merchant_could_name_it() {
     let known = AccountId([9; 32]);
     let node = Node::with(|options| {
         options.destinations =
-            Destinations::Known([known].into_iter().collect::<std::collections::BTreeSet<_>>().into())
+            Destinations::Known([known].into_iter().collect::<std::collections::BTreeSet<_>>().into());
     });
     let node = node.await;
     node.deposit(&payer(), 1).await;

@@ -34,11 +34,11 @@ async fn every_method_of_the_schema_is_reached() {
         for service in &file.service {
             for method in &service.method {
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                let mut call = client.start(&path, &[]);
-                let failure = call.end().await;
-                assert_ne!(failure, (12, "the service has no such method".to_owned()), "{path}");
-                // In every call something is required, and in the calls that nobody signs nothing may be.
-                assert!(matches!(failure.0, 3 | 12) || path.ends_with("GetAllRates"), "{path}: {failure:?}");
+                // Whatever it wants to be told, it is there.
+                if let Err(failure) = client.start(&path, &[]).answer().await {
+                    assert_ne!(failure.1, "the service has no such method", "{path}");
+                    assert!(matches!(failure.0, 3 | 12), "{path}: {failure:?}");
+                }
                 seen += 1;
             }
         }
