@@ -1,5 +1,5 @@
-//! An official payer's conversation, from another process, with the real server: by `quittance pay --grpc`, by an app written from
-//! the protocol alone, and through the official client's WebSocket.
+//! An official payer's conversation, from another process, with the real server: by `quittance pay --grpc`, by an app
+//! written from the protocol alone, and through the official client's WebSocket.
 
 use data_encoding::HEXLOWER;
 use prost::Message as _;
@@ -101,8 +101,8 @@ fn a_payer_goes_no_further_than_its_bounds() {
     server.stop();
 }
 
-/// Lost if this fails: an app whose makers have read the protocol, and not this code, builds other transactions than the node and
-/// cannot pay.
+/// Lost if this fails: an app whose makers have read the protocol, and not this code, builds other transactions than the
+/// node and cannot pay.
 #[test]
 fn an_app_written_from_the_protocol_alone_signs_the_same_transactions() {
     let python = sdk::python_grpc(&HERE);
@@ -145,7 +145,8 @@ fn an_app_written_from_the_protocol_alone_signs_the_same_transactions() {
     server.stop();
 }
 
-/// Lost if this fails: a node whose operator asks no fee, or another, or few nonces, has payers who pay a wrong one or none at all.
+/// Lost if this fails: a node whose operator asks no fee, or another, or few nonces, has payers who pay a wrong one or none
+/// at all.
 #[test]
 fn a_payer_pays_the_fee_that_the_protocol_names_or_none() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -115,8 +115,8 @@ async fn execute(
     }
 }
 
-/// What would be decided now, before any nonce is handed out. Nothing is recorded: a payment without its transactions' signatures
-/// is none.
+/// What would be decided now, before any nonce is handed out. Nothing is recorded: a payment without its transactions'
+/// signatures is none.
 async fn rehearse(
     api: &Api,
     intent: IntentId,
@@ -138,7 +138,8 @@ async fn rehearse(
     outcome.map_err(|error| refusal::failed(error, intent))?.map_err(refused)
 }
 
-/// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed out.
+/// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed
+/// out.
 async fn establish(api: &Api, submission: &Submission, relationship: &Relationship) -> Result<(), Refused> {
     relationship.check_token(PublicKey(api.engine.node().0))?;
     let domain: Domain = relationship
