@@ -73,7 +73,7 @@ fn an_app_with_a_generated_client_follows_a_payment_to_its_end() {
         (
             "unavailable",
             json!({}),
-            "UNIMPLEMENTED: MicroPayment.getPathMetadata is not available on this node",
+            "UNIMPLEMENTED: message.kind request_to_grab_bill is not available on this node",
         ),
     ] {
         let error = app.call(name, &with(more)).expect_err(name);

@@ -141,10 +141,14 @@ def health(options):
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-def unavailable(_):
-    """A method that this node does not offer."""
-    request = micropayment.GetPathMetadataRequest(path="abc")
-    payments.GetPathMetadata(request, timeout=WAIT)
+def unavailable(options):
+    """A kind of message that this node does not offer."""
+    key, to = rendezvous(options)
+    message = messaging.Message()
+    message.request_to_grab_bill.requestor_account.value = bytes.fromhex(options["destination"])
+    signature = common.Signature(value=key.sign(message.SerializeToString(deterministic=True)).signature)
+    request = messaging.SendMessageRequest(message=message, rendezvous_key=to, signature=signature)
+    messages.SendMessage(request, timeout=WAIT)
 
 
 CALLS = {
