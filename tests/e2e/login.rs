@@ -7,9 +7,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use quittance_code_api::key::KeyPair;
 use quittance_tests::driver::Driver;
+use quittance_tests::hook::Hook;
 use quittance_tests::people::MERCHANT;
 use quittance_tests::process::{Here, Ran, Server, text};
 use quittance_tests::{here, sdk};
@@ -142,6 +143,26 @@ fn a_site_with_the_current_sdk_learns_who_logged_in() {
     };
     assert_eq!(next("example.com", "login-2"), user);
     assert_ne!(next("example.org", "login-3"), user);
+    stage.close();
+}
+
+#[test]
+fn a_sites_server_is_told_who_logged_in() {
+    let modules = sdk::javascript(&HERE);
+    let site = Site::open();
+    let stage = Stage::open(&site);
+    let hook = Hook::open(|_, _| Some(200));
+    let mut sdk = Driver::node(&modules, "client.cjs", stage.server.url());
+    let mut options = login("example.com", SITE, "login-1");
+    options["webhook"] = json!({ "url": hook.url("/logins") });
+    let id = text(&sdk.call("createLogin", &options).expect("created")["id"]);
+    assert_eq!(hook.told().len(), 0, "nobody has logged in yet");
+    let user = text(&stage.log_in(&stage.key, &[&id]).json()["user"]);
+    let told = hook.told_at_least(1);
+    let claims = told[0].token.split('.').nth(1).expect("a token of three parts");
+    let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(claims, json!({ "intent": id, "state": "SUBMITTED", "user": user }));
     stage.close();
 }
 
