@@ -7,7 +7,7 @@
 //! * the name is resolved once a connection, and unless every one of its addresses is global (see [`not_global`]) none is
 //!   called;
 //! * what is connected to is an address that was judged, never the name again; TLS and the Host header keep the name;
-//! * a redirect is followed by [`Outbound::get`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
+//! * a redirect is followed by [`Outbound::get`] and [`Outbound::status`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
 //! * heads, bodies, times, and calls to one host have limits.
 //!
 //! A proxy of the environment is not used: whether an address is called must not be another's decision.
@@ -179,11 +179,15 @@ impl Outbound {
     /// # Errors
     /// The URL is not called, or there is no whole answer in time, or too large a one, or a redirect that is not followed.
     pub async fn get(&self, url: &str) -> Result<Answer, Error> {
-        let Options { get_timeout: after, .. } = self.inner.options;
-        let target = Target::parse(url, self.inner.rules)?;
-        let host = target.host.clone();
-        let followed = timeout(after, self.follow(target)).await;
-        followed.unwrap_or(Err(Error::TimedOut { host, after }))
+        self.follow_in_time(url, true).await
+    }
+
+    /// The status of a page of any size, whatever it is but a redirect. Its body is not read.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn status(&self, url: &str) -> Result<u16, Error> {
+        self.follow_in_time(url, false).await.map(|answer| answer.status)
     }
 
     /// Posts to a URL and gives back the status, whatever it is. A redirect is not followed, and the body is not read.
@@ -207,7 +211,15 @@ impl Outbound {
         called.unwrap_or_else(|_| Err(Error::TimedOut { host: target.host.clone(), after }))
     }
 
-    async fn follow(&self, mut target: Target) -> Result<Answer, Error> {
+    async fn follow_in_time(&self, url: &str, with_body: bool) -> Result<Answer, Error> {
+        let Options { get_timeout: after, .. } = self.inner.options;
+        let target = Target::parse(url, self.inner.rules)?;
+        let host = target.host.clone();
+        let followed = timeout(after, self.follow(target, with_body)).await;
+        followed.unwrap_or(Err(Error::TimedOut { host, after }))
+    }
+
+    async fn follow(&self, mut target: Target, with_body: bool) -> Result<Answer, Error> {
         let limit = self.inner.options.max_body_bytes;
         // A redirect stays with it.
         let host = &target.host.clone();
@@ -216,7 +228,8 @@ impl Outbound {
             let judged = self.judge(&target, &self.inner.lookups).await?;
             let fetched = async |head: Head, body| match head.status {
                 301 | 302 | 303 | 307 | 308 => Ok(Err(head.location)),
-                status => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
+                status if with_body => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
+                status => Ok(Ok(Answer { status, body: Vec::new() })),
             };
             let request = Request::get("/");
             match exchange(&target, judged, &self.inner.tls, request, Vec::new(), fetched).await? {
