@@ -152,6 +152,9 @@ impl Node {
         })?;
         let address = listener.local_addr().map_err(CliError::failed)?;
         let outbound = options.outbound.open(options.dev)?;
+        if let Some(rates::Source { from: rates::From::Url(url), .. }) = &options.rate_source {
+            outbound.host(url).map_err(|error| CliError::misuse(format!("rate_source.url: {error}")))?;
+        }
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
