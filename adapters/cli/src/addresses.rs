@@ -18,6 +18,7 @@ use axum::response::Response;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
+use quittance_code_api::server::Origin;
 
 /// Where proxies say for whom they ask.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -99,20 +100,23 @@ impl Addresses {
         Some(Share { addresses: Arc::clone(self), address })
     }
 
-    /// Counts a request; how long to wait where its address has asked too much.
-    fn request(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
-        let (Some(rates), Some(address)) = (&self.requests, self.origin(peer, headers)) else {
-            return Ok(());
-        };
+    /// Counts a request from what counts as one address; how long to wait where it has asked too much.
+    pub(crate) fn count(&self, address: IpAddr) -> Result<(), Duration> {
+        let Some(rates) = &self.requests else { return Ok(()) };
         if rates.since_sweep.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             rates.each.retain_recent();
         }
         let told = if rates.each.len() < MAX_ADDRESSES {
-            rates.each.check_key(&network(address))
+            rates.each.check_key(&address)
         } else {
             rates.others.check()
         };
         told.map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()))
+    }
+
+    /// What counts as the address that asks; `None` for a request that is not counted.
+    fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        self.origin(peer, headers).map(network)
     }
 
     /// Whose request it is; `None` for one that a trusted machine asks for itself.
@@ -156,12 +160,17 @@ impl Drop for Share {
 pub(crate) async fn admit(
     State(addresses): State<Arc<Addresses>>,
     peer: Option<Extension<Peer>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let Some(Extension(Peer(peer))) = peer else { return next.run(request).await };
-    match addresses.request(peer, request.headers()) {
-        Ok(()) => next.run(request).await,
+    let Some(address) = addresses.caller(peer, request.headers()) else { return next.run(request).await };
+    match addresses.count(address) {
+        Ok(()) => {
+            // What one request asks for can be long and much: a stream, the frames of a socket.
+            request.extensions_mut().insert(Origin(address));
+            next.run(request).await
+        }
         Err(wait) => {
             let busy = quittance_code_api::server::too_many_requests(&request, wait);
             busy.unwrap_or_else(|| quittance_http_api::too_many_requests(wait))
@@ -199,7 +208,10 @@ mod tests {
     #[test]
     fn an_address_that_asks_too_much_waits_and_keeps_nobody_else_waiting() {
         let addresses = addresses(2);
-        let ask = |text: &str| addresses.request(ip(text), &HeaderMap::new());
+        let ask = |text: &str| {
+            let caller = addresses.caller(ip(text), &HeaderMap::new());
+            addresses.count(caller.expect("a stranger"))
+        };
         let passed = (0..100).filter(|_| ask("203.0.113.7").is_ok()).count();
         assert!((8..12).contains(&passed), "four seconds' worth at once, and hardly more: {passed}");
         let wait = ask("203.0.113.7").unwrap_err();

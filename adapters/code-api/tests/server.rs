@@ -4,6 +4,8 @@
 mod asked;
 #[path = "server/captures.rs"]
 mod captures;
+#[path = "server/crowd.rs"]
+mod crowd;
 #[path = "server/domains.rs"]
 mod domains;
 #[path = "server/flood.rs"]

@@ -36,6 +36,7 @@ mod login;
 mod messaging;
 mod micro_payment;
 mod nonces;
+mod places;
 mod receive_bill;
 mod refusal;
 mod site;
@@ -55,7 +56,6 @@ use quittance_core::ids::AccountId;
 use quittance_outbound::Outbound;
 use quittance_runtime::Handle;
 use quittance_runtime::table::Table;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -65,6 +65,8 @@ use domains::Domains;
 use hub::Hub;
 pub use nonces::MAX_NONCES;
 use nonces::Nonces;
+use places::Places;
+pub use places::{Admit, Origin};
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -89,8 +91,10 @@ pub struct Options {
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
     /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
-    /// as unavailable.
+    /// as unavailable. One [`Origin`] has a sixteenth of them at most, and a sixteenth is kept for gRPC's `SubmitIntent`.
     pub max_sockets: usize,
+    /// Counts the frames of a WebSocket behind its first, each as a request of its [`Origin`]'s. Without it they are not limited.
+    pub admit: Option<Admit>,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
     /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
@@ -120,6 +124,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            admit: None,
             nonces: 1024,
         }
     }
@@ -132,7 +137,7 @@ struct Api {
     hub: Hub,
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
-    sockets: Arc<Semaphore>,
+    places: Places,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -158,7 +163,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
-        sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
+        places: Places::new(options.max_sockets),
         engine,
         options,
     };
