@@ -90,7 +90,7 @@ fn one_way(method: Method) -> Status {
 /// A stream over plain HTTP gets its first message (protocol c.1).
 async fn first_message(api: &Api, origin: Option<Origin>, call: &Call) -> Result<Vec<u8>, Status> {
     let _place = api.places.take(origin)?;
-    let mut stream = messaging::open(api, &call.body).await?;
+    let mut stream = messaging::open(api, origin, &call.body).await?;
     tokio::select! {
         () = api.options.shutdown.cancelled() => Err(hub::shutting_down()),
         first = timeout(FIRST_MESSAGE_WAIT, stream.next()) => {

@@ -6,9 +6,10 @@ use quittance_core::event::{CanceledBy, SignedForm};
 use quittance_core::ids::{IntentId, Position, Signature};
 use quittance_core::verify::{MAX_SIGNED_BYTES, is_signed_by};
 
-use super::hub::Stream;
+use super::hub::{Client, Stream};
 use super::inbox::Inbox;
 use super::letter::{Letter, message_id};
+use super::places::Origin;
 use super::{Api, acknowledged, login, receive_bill, refusal};
 use crate::envelope::decode_body;
 use crate::key::{PublicKey, SignatureBytes};
@@ -130,16 +131,17 @@ pub(super) struct MessageStream {
 }
 
 /// `OpenMessageStream`. The signature is optional, as browsers do not sign (protocol g.4).
-pub(super) async fn open(api: &Api, body: &[u8]) -> Result<MessageStream, Status> {
+pub(super) async fn open(api: &Api, origin: Option<Origin>, body: &[u8]) -> Result<MessageStream, Status> {
     let request: messaging::OpenMessageStreamRequest = decode_body(body)?;
     request.validate().map_err(Status::invalid_argument)?;
     once(body, &[1, 2])?;
     let intent = intent_id(request.rendezvous_key.as_ref())?;
-    if request.signature.is_some() {
+    let has_signed = request.signature.is_some();
+    if has_signed {
         authenticate(intent, body, signature(request.signature.as_ref())?)?;
     }
     // In this order: what happens between the two is in both, and is dropped from the second by its position.
-    let live = api.hub.open(intent)?;
+    let live = api.hub.open(intent, Client { has_signed, origin })?;
     let (seen, replay) = unread(api, intent).await?;
     Ok(MessageStream { replay: replay.into(), seen, live })
 }

@@ -88,8 +88,8 @@ async fn talk(api: &Api, origin: Option<Origin>, line: &mut Socket) -> End {
         Err(end) => return end,
     };
     let ended = match first.method {
-        Method::OpenMessageStream => stream(api, line, &first).await,
-        method if duplex::is_duplex(method) => return converse(api, line, first).await,
+        Method::OpenMessageStream => stream(api, origin, line, &first).await,
+        method if duplex::is_duplex(method) => return converse(api, origin, line, first).await,
         _ => unary(api, origin, line, first).await,
     };
     match ended {
@@ -111,8 +111,8 @@ async fn unary(api: &Api, origin: Option<Origin>, line: &mut Socket, mut call: C
     }
 }
 
-async fn stream(api: &Api, line: &mut Socket, call: &Call) -> Result<Never, End> {
-    let opened = messaging::open(api, &call.body).await;
+async fn stream(api: &Api, origin: Option<Origin>, line: &mut Socket, call: &Call) -> Result<Never, End> {
+    let opened = messaging::open(api, origin, &call.body).await;
     let mut messages = opened.map_err(|status| End::refused(&status))?;
     let life = sleep(api.options.stream_life);
     tokio::pin!(life);
@@ -136,9 +136,9 @@ async fn stream(api: &Api, line: &mut Socket, call: &Call) -> Result<Never, End>
 }
 
 /// A call whose messages go both ways, one a frame. A call that ends well closes the socket.
-async fn converse(api: &Api, line: &mut Socket, call: Call) -> End {
+async fn converse(api: &Api, origin: Option<Origin>, line: &mut Socket, call: Call) -> End {
     let mut frames = Frames { first: Some(call.body.clone().into()), call, line, end: None };
-    let ended = duplex::converse(api, frames.call.method, &mut frames).await;
+    let ended = duplex::converse(api, origin, frames.call.method, &mut frames).await;
     match (frames.end, ended) {
         (Some(end), _) => end,
         (None, Err(status)) => End::refused(&status),

@@ -157,13 +157,13 @@ async fn answer(
         let mut line = Line { incoming, outgoing: to };
         let talk = {
             let api = api.clone();
-            async move { duplex::converse(&api, method, &mut line).await }
+            async move { duplex::converse(&api, origin, method, &mut line).await }
         };
         tasks.spawn(run(api, deadline, outgoing, talk));
     } else {
         let opened = async {
             let body = only(&mut incoming).await?;
-            messaging::open(&api, &body).await
+            messaging::open(&api, origin, &body).await
         };
         let soon = deadline.min(Instant::now() + UNARY_WAIT);
         let messages = timeout_at(soon, opened).await.map_err(|_| deadline::passed())??;
