@@ -8,8 +8,6 @@ mod captures;
 mod crowd;
 #[path = "server/domains.rs"]
 mod domains;
-#[path = "server/flood.rs"]
-mod flood;
 #[path = "server/grpc.rs"]
 mod grpc;
 #[path = "server/grpc_client.rs"]
