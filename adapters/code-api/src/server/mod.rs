@@ -43,6 +43,7 @@ mod site;
 pub mod socket;
 mod submit;
 mod transaction;
+mod vaults;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -60,6 +61,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+use crate::key::PublicKey;
 pub use busy::too_many_requests;
 use domains::Domains;
 use hub::Hub;
@@ -67,6 +69,7 @@ pub use nonces::MAX_NONCES;
 use nonces::Nonces;
 use places::Places;
 pub use places::{Admit, Origin};
+use vaults::Vaults;
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -138,6 +141,7 @@ struct Api {
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
     places: Places,
+    vaults: Vaults,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -164,6 +168,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         places: Places::new(options.max_sockets),
+        vaults: Vaults::new(PublicKey(engine.node().0)),
         engine,
         options,
     };
