@@ -26,6 +26,7 @@ mod currency;
 mod domains;
 mod duplex;
 mod envelope_http;
+mod fetches;
 mod grpc;
 mod hub;
 mod inbox;
@@ -64,6 +65,7 @@ use crate::envelope::MAX_ENVELOPE_LEN;
 use crate::key::PublicKey;
 pub use busy::too_many_requests;
 use domains::Domains;
+use fetches::Fetches;
 use hub::Hub;
 pub use nonces::MAX_NONCES;
 use nonces::Nonces;
@@ -142,6 +144,7 @@ struct Api {
     nonces: Nonces,
     places: Places,
     vaults: Vaults,
+    fetches: Fetches,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -169,6 +172,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         places: Places::new(options.max_sockets),
         vaults: Vaults::new(PublicKey(engine.node().0)),
+        fetches: Fetches::default(),
         engine,
         options,
     };
