@@ -4,7 +4,9 @@ use prost::Message as _;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::event::{CanceledBy, SignedForm};
 use quittance_core::ids::{IntentId, Position, Signature};
+use quittance_core::rejection::RejectionCode;
 use quittance_core::verify::{MAX_SIGNED_BYTES, is_signed_by};
+use quittance_runtime::Error;
 
 use super::hub::{Client, Stream};
 use super::inbox::Inbox;
@@ -63,14 +65,57 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         Err(_) if !is_signed(intent, &signed) => return Err(Status::unauthenticated()),
         Err(status) => return Err(status),
     };
-    let accepted = api.engine.execute(request).await.map_err(|error| refusal::failed(error, intent))?;
     // The message's own record, new or repeated; after a payment without a scan it is the submission's, and nobody will
-    // find a message under that id.
-    let value = message_id(intent, accepted.position).to_vec();
+    // find a message under that id. Nor under that of a message which came before its request.
+    let position = record(api, intent, request, &kind, &signed).await?.unwrap_or(Position::START);
+    let value = message_id(intent, position).to_vec();
     Ok(messaging::SendMessageResponse {
         result: messaging::send_message_response::Result::Ok.into(),
         message_id: Some(messaging::MessageId { value }),
     })
+}
+
+/// Asks the engine. `None` for what needs no request (protocol e.2) and came before one: a scan waits for it.
+async fn record(
+    api: &Api,
+    intent: IntentId,
+    request: Request,
+    kind: &Kind,
+    signed: &Unproven,
+) -> Result<Option<Position>, Status> {
+    let asked = api.engine.execute(request.clone()).await;
+    let unknown = |error: &Error| matches!(error, Error::Rejected(rejection) if rejection.code == RejectionCode::IntentNotFound);
+    match (kind, asked) {
+        (Kind::RequestToReceiveBill(_) | Kind::RequestToLogin(_), Ok(accepted)) => {
+            if let Some(signed) = api.early_scans.take(intent) {
+                let scan = Request::MarkScanned { intent, signed, expected: None };
+                // The request is on record whatever becomes of it.
+                if let Err(error) = api.engine.execute(scan).await {
+                    tracing::debug!(%error, %intent, "a scan that came before its request is lost");
+                }
+            }
+            Ok(Some(accepted.position))
+        }
+        (Kind::ClientRejectedPayment(_) | Kind::ClientRejectedLogin(_), Err(error)) if unknown(&error) => {
+            Ok(None)
+        }
+        (Kind::CodeScanned(_), Err(error)) if unknown(&error) => {
+            api.early_scans.remember(intent, signed);
+            // The request may have come between the two.
+            match api.engine.execute(request).await {
+                Err(error) if unknown(&error) => Ok(None),
+                answer => {
+                    api.early_scans.take(intent);
+                    answer
+                        .map(|accepted| Some(accepted.position))
+                        .map_err(|error| refusal::failed(error, intent))
+                }
+            }
+        }
+        (_, answer) => {
+            answer.map(|accepted| Some(accepted.position)).map_err(|error| refusal::failed(error, intent))
+        }
+    }
 }
 
 /// What a client's message asks of the engine; the kind-specific checks of protocol e.2.

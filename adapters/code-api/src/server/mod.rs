@@ -13,6 +13,10 @@
 //! Payers pay through `SubmitIntent`, see [`crate::submission`] for what of it is offered. Its nonces are this process's own: a
 //! restart voids what was offered, and nothing that was accepted depends on them.
 //!
+//! A payer's app may be faster than the merchant's request (protocol e.2). A scan that comes first is kept in memory for ten
+//! minutes and recorded with the request, where that comes over this protocol; a rejection that comes first is answered and not
+//! kept: whoever has rejected nothing yet can do so again.
+//!
 //! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
 //! opens the page again has to learn that.
 
@@ -25,6 +29,7 @@ mod codify;
 mod currency;
 mod domains;
 mod duplex;
+mod early_scans;
 mod envelope_http;
 mod fetches;
 mod grpc;
@@ -65,6 +70,7 @@ use crate::envelope::MAX_ENVELOPE_LEN;
 use crate::key::PublicKey;
 pub use busy::too_many_requests;
 use domains::Domains;
+use early_scans::EarlyScans;
 use fetches::Fetches;
 use hub::Hub;
 pub use nonces::MAX_NONCES;
@@ -145,6 +151,7 @@ struct Api {
     places: Places,
     vaults: Vaults,
     fetches: Fetches,
+    early_scans: EarlyScans,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -173,6 +180,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         places: Places::new(options.max_sockets),
         vaults: Vaults::new(PublicKey(engine.node().0)),
         fetches: Fetches::default(),
+        early_scans: EarlyScans::default(),
         engine,
         options,
     };
