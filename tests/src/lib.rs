@@ -7,6 +7,7 @@ pub mod disk;
 pub mod driver;
 pub mod examples;
 pub mod faults;
+pub mod hook;
 pub mod http;
 pub mod people;
 pub mod process;

@@ -47,6 +47,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance pay ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --client-secret FsYSp6vzXqowdz1 \\\n      --key payer.key --server http://127.0.0.1:8080"
     )]
     Pay(PayArgs),
+    /// Log in at a site that asks who you are, as a payer's app does.
+    #[command(
+        after_help = "Example:\n  quittance login 2an6f8cXovGzMfiZm7EHs67YEUYKJdnmUwnvjQDPr7xs --client-secret cnuEvsHNax8Aoad \\\n      --key payer.key --server http://127.0.0.1:8080\n\nEach site gets an account of its own, made from the key: no two sites can tell that they have the same user."
+    )]
+    Login(LoginArgs),
     /// Draw what a payer's phone reads: the code of a request, or a QR code of a link to it.
     #[command(
         after_help = "Example:\n  quittance code 3XsYgDy2tKkdhsNK7ZVJTdxvFpp7aDhVSYZB92mVaKHP --client-secret 5EBYk1KVchHMGAm \\\n      --amount 0.25 --currency usd --svg > code.svg\n  quittance code ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --qr --link https://shop.example/pay/7\n\nAn id does not tell its code: that takes the client secret, which the merchant has, and the price, which is taken from the\nsequencer if it is not given."
@@ -67,6 +72,10 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance refund ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --quarks 5000000 --refund-key \"return 7\" \\\n      --key merchant.key --server http://127.0.0.1:8080"
     )]
     Refund(RefundArgs),
+    /// Look at the webhooks of a running node, and order one again.
+    #[cfg(unix)]
+    #[command(subcommand, after_help = "Example:\n  quittance webhook list --data ./data")]
+    Webhook(crate::webhook::WebhookCommand),
     /// Print the table of what every command does to an intent in every state.
     #[command(after_help = "Example:\n  quittance lifecycle --format mermaid")]
     Lifecycle {
@@ -157,10 +166,15 @@ pub(crate) enum KeysCommand {
         out: PathBuf,
     },
     /// Show the public key in a file.
-    #[command(after_help = "Example:\n  quittance keys show payer.key --json")]
+    #[command(
+        after_help = "Example:\n  quittance keys show payer.key --json\n  quittance keys show ./data/node.key --jwks"
+    )]
     Show {
         /// The file.
         file: PathBuf,
+        /// As a JSON Web Key Set, which is how a node publishes the key that its webhooks verify with.
+        #[arg(long)]
+        jwks: bool,
     },
 }
 
@@ -184,9 +198,35 @@ pub(crate) struct PayArgs {
     /// Sign nothing for another sequencer than the one with this public key.
     #[arg(long)]
     pub(crate) node: Option<String>,
+    /// Pay the way the official app does: over gRPC, with one signed transaction for each transfer. Needs the code, or the client
+    /// secret, and a request made with an official SDK.
+    #[arg(long)]
+    pub(crate) grpc: bool,
     /// How long to wait for the confirmation, in seconds. A payment that is scheduled but not yet confirmed is a success too.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub(crate) wait: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoginArgs {
+    /// The intent id (base58), or the code: its 20-byte payload or 35 drawn bytes in hex.
+    #[arg(value_name = "ID|CODE")]
+    pub(crate) intent: String,
+    /// The client secret, from which the code is rebuilt.
+    #[arg(long)]
+    pub(crate) client_secret: Option<String>,
+    /// The payer's key file.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// The sequencer.
+    #[arg(long, env = "QUITTANCE_SERVER")]
+    pub(crate) server: String,
+    /// Log in nowhere but at this site.
+    #[arg(long)]
+    pub(crate) domain: Option<String>,
+    /// Sign nothing for another sequencer than the one with this public key.
+    #[arg(long)]
+    pub(crate) node: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

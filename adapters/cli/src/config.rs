@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use quittance_code_api::server::MAX_NONCES;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::AccountId;
 use serde::{Deserialize, Deserializer};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 use crate::args::ServeArgs;
 use crate::error::CliError;
 use crate::node::NodeOptions;
+use crate::outbound::OutboundFile;
 use crate::rates::{From, Source};
 
 /// Where `serve` listens when nobody says.
@@ -47,6 +49,8 @@ struct File {
     snapshot_every: Option<u64>,
     /// MiB of the disk to leave free.
     disk_reserve_mb: Option<u32>,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment.
+    nonces: Option<usize>,
     /// Accounts that may be named as destinations before they ever held anything.
     #[serde(default)]
     accounts: Vec<Parsed<AccountId>>,
@@ -59,6 +63,8 @@ struct File {
     policy: PolicyFile,
     #[serde(default)]
     limits: LimitsFile,
+    #[serde(default)]
+    outbound: OutboundFile,
 }
 
 /// How much strangers may ask; 0 lifts a limit.
@@ -209,6 +215,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
+    options.outbound = file.outbound;
     options.rebuild = args.rebuild;
     if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
         if records < 2 {
@@ -219,6 +226,12 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         options.checkpoints.archive_every = records / 2;
     }
     file.limits.apply(&mut options);
+    if let Some(nonces) = file.nonces {
+        if !(1..=MAX_NONCES).contains(&nonces) {
+            return Err(CliError::misuse(format!("nonces: expected 1 to {MAX_NONCES}, got {nonces}")));
+        }
+        options.nonces = Some(nonces);
+    }
     if let Some(mib) = args.disk_reserve_mb.or(file.disk_reserve_mb) {
         options.disk_reserve = u64::from(mib) << 20;
     }

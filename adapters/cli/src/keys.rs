@@ -4,7 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use ed25519_dalek::SigningKey;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use quittance_core::ids::NodeId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -12,6 +15,8 @@ use zeroize::Zeroizing;
 use crate::error::CliError;
 use crate::output::Output;
 
+/// Where a node publishes its public key.
+const PUBLISHED: &str = "/.well-known/quittance-keys.json";
 /// The largest file that is read as a key.
 const MAX_KEY_FILE_BYTES: u64 = 4096;
 
@@ -126,9 +131,23 @@ pub(crate) fn new(out: &Path, output: &Output) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(crate) fn show(file: &Path, output: &Output) -> Result<(), CliError> {
-    print(&read(file)?, output);
+pub(crate) fn show(file: &Path, jwks: bool, output: &Output) -> Result<(), CliError> {
+    let key = read(file)?;
+    if jwks {
+        let set = quittance_webhook::key_set(&key.verifying_key());
+        let json = serde_json::from_str(&set).map_err(CliError::failed)?;
+        output.result(&json, || set);
+    } else {
+        print(&key, output);
+    }
     Ok(())
+}
+
+/// The key that the node's webhooks verify with, where anybody can fetch it.
+pub(crate) fn published(key: &VerifyingKey) -> Router {
+    let set = quittance_webhook::key_set(key);
+    let show = move || async move { ([(CONTENT_TYPE, "application/jwk-set+json")], set) };
+    Router::new().route(PUBLISHED, get(show))
 }
 
 fn print(key: &SigningKey, output: &Output) {

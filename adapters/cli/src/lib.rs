@@ -12,15 +12,19 @@ mod connections;
 mod demo;
 mod error;
 mod export;
+mod grpc;
 mod keys;
 mod lifecycle;
 mod listener;
 mod log;
+mod login;
 mod node;
 #[cfg(unix)]
 mod operator;
+mod outbound;
 mod output;
 mod pay;
+mod pay_grpc;
 mod picture;
 mod progress;
 mod rates;
@@ -30,6 +34,8 @@ mod serve;
 mod show;
 mod source;
 mod terms;
+#[cfg(unix)]
+mod webhook;
 mod why;
 mod withdraw;
 
@@ -67,13 +73,16 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(args, output),
         Command::Demo(args) => demo::run(args, output),
         Command::Keys(KeysCommand::New { out }) => keys::new(&out, output),
-        Command::Keys(KeysCommand::Show { file }) => keys::show(&file, output),
+        Command::Keys(KeysCommand::Show { file, jwks }) => keys::show(&file, jwks, output),
         Command::Pay(args) => pay::run(&args, output),
         Command::Code(args) => code::run(&args, output),
+        Command::Login(args) => login::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Why(args) => why::run(&args, output),
         Command::Refund(args) => refund::run(&args, output),
         Command::Lifecycle { format } => lifecycle::run(format, output),
+        #[cfg(unix)]
+        Command::Webhook(command) => webhook::run(&command, output),
         Command::Log(LogCommand::Dump { data, from }) => log::dump(&data, from, output),
         Command::Log(LogCommand::Verify { data, skip_signatures }) => {
             log::verify(&data, !skip_signatures, output)

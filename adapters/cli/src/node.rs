@@ -15,10 +15,10 @@ use quittance_core::frame::Tip;
 use quittance_core::ids::{AccountId, NodeId};
 use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
-use quittance_outbound::Outbound;
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
 use quittance_runtime::{Admission, Checkpoints, Engine, Handle, Options, StartError};
+use quittance_webhook::Deliverer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,7 @@ use crate::keys;
 use crate::listener::Places;
 #[cfg(unix)]
 use crate::operator::Operator;
+use crate::outbound::OutboundFile;
 use crate::progress::Progress;
 use crate::rates;
 
@@ -60,6 +61,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rate_source: Option<rates::Source>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
+    /// Whom it calls.
+    pub(crate) outbound: OutboundFile,
     /// Makes the archive and the snapshot anew from the log.
     pub(crate) rebuild: bool,
     /// How often what has ended leaves memory, and a snapshot is kept.
@@ -70,17 +73,20 @@ pub(crate) struct NodeOptions {
     pub(crate) limits: Limits,
     /// What strangers may have recorded.
     pub(crate) admission: Admission,
+    /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
+    pub(crate) nonces: Option<usize>,
 }
 
 impl NodeOptions {
     /// A node in `data`, listening on `listen`, without exchange rates.
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
-        let policy = PolicyFile::default();
+        let (policy, outbound) = (PolicyFile::default(), OutboundFile::default());
         let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
+        let nonces = None;
         Self {
             data,
             listen,
@@ -89,11 +95,13 @@ impl NodeOptions {
             rate_source,
             accounts,
             policy,
+            outbound,
             rebuild,
             checkpoints,
             disk_reserve,
             limits,
             admission,
+            nonces,
         }
     }
 
@@ -118,6 +126,7 @@ impl NodeOptions {
 pub(crate) struct Node {
     engine: Engine,
     rail: LedgerRail,
+    webhooks: Deliverer,
     server: JoinHandle<()>,
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -139,12 +148,12 @@ impl Node {
                 .hint("--listen 127.0.0.1:0 takes a free port")
         })?;
         let address = listener.local_addr().map_err(CliError::failed)?;
+        let outbound = options.outbound.open(options.dev)?;
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
-        let Opened { engine, rail, table, reader } = opened?;
-        let outbound = Outbound::new(quittance_outbound::Options { dev: options.dev, ..Default::default() });
-        let outbound = outbound.map_err(CliError::failed)?;
+        let Opened { engine, key, rail, table, reader } = opened?;
         let mut protocol = code_api::Options::new(table, shutdown.clone());
+        protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
             true => (Destinations::Any, quittance_http_api::Destinations::Any),
@@ -154,10 +163,13 @@ impl Node {
                 (Destinations::Known(one), quittance_http_api::Destinations::Known(other))
             }
         };
+        protocol.outbound = Some(outbound.clone());
+        protocol.plain_domains = options.dev;
         let sockets = protocol.tasks.clone();
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
+            .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
         let addresses = Addresses::new(options.limits.clone());
         let routes = routes.layer(from_fn_with_state(Arc::clone(&addresses), addresses::admit));
@@ -166,6 +178,8 @@ impl Node {
             feed.name = options.dev.then(|| DEV_SOURCE.into());
             sockets.spawn(feed.run(shutdown.clone()));
         }
+        let webhooks = quittance_webhook::Options::new(key, outbound, shutdown.clone());
+        let webhooks = Deliverer::start(engine.handle(), webhooks);
         let server =
             tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));
         #[cfg(unix)]
@@ -173,6 +187,7 @@ impl Node {
         Ok(Self {
             engine,
             rail,
+            webhooks,
             server,
             address,
             shutdown,
@@ -202,6 +217,9 @@ impl Node {
         if self.rail.is_finished() {
             return Some("the ledger rail has ended; scheduled payments would stay scheduled".into());
         }
+        if self.webhooks.is_finished() {
+            return Some("the deliverer of webhooks has ended; merchants would not hear of payments".into());
+        }
         self.server.is_finished().then(|| "the HTTP server has ended".into())
     }
 
@@ -217,9 +235,17 @@ impl Node {
             let _ = (&mut self.server).await;
             self.sockets.wait().await;
         };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
-            tracing::warn!("connections are still open after {GRACE:?}; going on without them");
-            self.server.abort();
+        let ended = async { tokio::join!(ended, self.webhooks.join()) };
+        match tokio::time::timeout(GRACE, ended).await {
+            Ok(((), Ok(()))) => {}
+            Ok(((), Err(error))) => {
+                tracing::error!(%error, "webhooks that are due are called at the next start");
+            }
+            Err(_) => {
+                tracing::warn!("connections are still open after {GRACE:?}; going on without them");
+                self.server.abort();
+                self.webhooks.abort();
+            }
         }
         #[cfg(unix)]
         if let Some(operator) = self.operator.take() {
@@ -243,6 +269,7 @@ impl Node {
 
 struct Opened {
     engine: Engine,
+    key: SigningKey,
     rail: LedgerRail,
     table: Arc<dyn quittance_runtime::table::Table>,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only the operator's channel reads behind the engine"))]
@@ -269,7 +296,8 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     let NodeOptions { data, .. } = options;
     quittance_log_sled::create_dir(data)
         .map_err(|error| CliError::misuse(format!("cannot make the data directory {error}")))?;
-    let node = NodeId(node_key(data)?.verifying_key().to_bytes());
+    let key = node_key(data)?;
+    let node = NodeId(key.verifying_key().to_bytes());
     let log = SledLog::open(data, Some(node))?;
     let reserve = log.reserve();
     reserve.set(options.disk_reserve);
@@ -306,7 +334,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         ask(Request::PublishRates { source: source.into(), rates: options.rates.clone() })?;
     }
     let rail = LedgerRail::start(handle).map_err(CliError::failed)?;
-    Ok(Opened { engine, rail, table, reader })
+    Ok(Opened { engine, key, rail, table, reader })
 }
 
 /// With or without `--dev`, as far as a log tells. The two do not mix: one deposit by a stranger, and nothing in the log is

@@ -21,13 +21,14 @@ use crate::client::{Client, PAUSE, block_on};
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::output::Output;
+use crate::pay_grpc;
 use crate::terms::{check_quote, signed_terms};
 
 /// The longest that a quote may stay valid: after that nobody can take the signed payment out of a drawer.
 const MAX_VALIDITY: Duration = Duration::from_secs(10 * 60);
 
 /// How to ask again after a failure.
-const AGAIN: &str = "the same command again: it cannot pay twice";
+pub(crate) const AGAIN: &str = "the same command again: it cannot pay twice";
 
 /// What a payer has in hand.
 pub(crate) enum Seen {
@@ -61,7 +62,11 @@ pub(crate) fn run(args: &PayArgs, output: &Output) -> Result<(), CliError> {
     let client = Client::new(&args.server)?;
     let node = args.node.as_deref().map(str::parse).transpose().map_err(CliError::misuse)?;
     let bounds = Bounds { max_quarks: args.max_quarks, node };
-    let paid = block_on(pay(&client, &seen, &key, &bounds, Duration::from_secs(args.wait), output))?;
+    let wait = Duration::from_secs(args.wait);
+    let paid = match args.grpc {
+        true => block_on(pay_grpc::pay(&client, &seen, &key, &bounds, wait, output))?,
+        false => block_on(pay(&client, &seen, &key, &bounds, wait, output))?,
+    };
     let document::Intent { id, state, position, .. } = &paid.intent;
     let json = serde_json::json!({
         "id": id,
@@ -90,22 +95,12 @@ pub(crate) async fn pay(
     output: &Output,
 ) -> Result<Paid, CliError> {
     let id = seen.id();
-    let node: NodeId = client.node().await?.node.parse().map_err(CliError::failed)?;
-    if bounds.node.is_some_and(|expected| expected != node) {
-        let message =
-            format!("{} is node {node}, not the one asked for. Nothing was signed", client.server());
-        return Err(CliError::new(Kind::Refused, message));
-    }
+    let node = check_node(client, bounds).await?;
     let shown = client.intent(&id).await?;
     let terms = signed_terms(&id, &shown)?;
     if let Some(rendezvous) = seen.rendezvous(&terms)? {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at = prost_types::Timestamp {
-            seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-            nanos: i32::try_from(now.subsec_nanos()).unwrap_or(0),
-        };
         // A scan is a courtesy to the merchant's page; an intent that is past it can still tell how it ended.
-        match client.envelope(SignedMessage::code_scanned(&rendezvous, at).envelope()).await {
+        match client.envelope(SignedMessage::code_scanned(&rendezvous, now()).envelope()).await {
             Ok(_) => output.note("scanned   the code belongs to the intent and to its terms"),
             Err(refused) => output.note(&format!("not marked as scanned ({refused})")),
         }
@@ -142,6 +137,26 @@ pub(crate) async fn pay(
         CliError::new(Kind::Unreachable, message).hint(AGAIN)
     })?;
     Ok(Paid { intent, payment, accepted })
+}
+
+/// The sequencer, if it is the one it has to be.
+pub(crate) async fn check_node(client: &Client, bounds: &Bounds) -> Result<NodeId, CliError> {
+    let node: NodeId = client.node().await?.node.parse().map_err(CliError::failed)?;
+    if bounds.node.is_some_and(|expected| expected != node) {
+        let message =
+            format!("{} is node {node}, not the one asked for. Nothing was signed", client.server());
+        return Err(CliError::new(Kind::Refused, message));
+    }
+    Ok(node)
+}
+
+/// By this machine's clock.
+pub(crate) fn now() -> prost_types::Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    prost_types::Timestamp {
+        seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(now.subsec_nanos()).unwrap_or(0),
+    }
 }
 
 /// The payment in `payload`, after checking that it is this payer's for this intent on this node, worth what the terms say and
@@ -189,7 +204,11 @@ fn already_paid_by(intent: &document::Intent, payer: AccountId) -> Option<docume
     })
 }
 
-async fn settled(client: &Client, id: &IntentId, wait: Duration) -> Result<document::Intent, CliError> {
+pub(crate) async fn settled(
+    client: &Client,
+    id: &IntentId,
+    wait: Duration,
+) -> Result<document::Intent, CliError> {
     let deadline = Instant::now() + wait;
     let mut intent = client.intent(id).await?;
     while intent.state == "scheduled" {
@@ -220,7 +239,7 @@ impl Seen {
     }
 
     /// The rendezvous key pair, after checking that the code says what the terms say.
-    fn rendezvous(&self, terms: &Terms) -> Result<Option<KeyPair>, CliError> {
+    pub(crate) fn rendezvous(&self, terms: &Terms) -> Result<Option<KeyPair>, CliError> {
         let id = self.id();
         let nonce = match self {
             Self::Id(_) => return Ok(None),

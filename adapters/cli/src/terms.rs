@@ -7,8 +7,9 @@ use quittance_code_api::proto::code::common::v1::SolanaAccountId;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
 use quittance_code_api::proto::code::messaging::v1::{Message, RequestToReceiveBill};
+use quittance_code_api::submission::agreement;
 use quittance_core::currency::{Currency, Rate};
-use quittance_core::event::{Event, Record, SignedForm};
+use quittance_core::event::{Event, PaymentForm, Record, SignedForm};
 use quittance_core::ids::{AccountId, IntentId, Signature};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
@@ -114,6 +115,18 @@ pub(crate) fn check_quote(
 /// # Errors
 /// What the signed message says instead.
 pub(crate) fn check_record(record: &Record) -> Result<(), String> {
+    match &record.event {
+        Event::IntentSubmitted { payment, form: PaymentForm::CodeSubmitActions(signed), .. }
+        | Event::LateSubmissionRefused { payment, form: PaymentForm::CodeSubmitActions(signed), .. } => {
+            return agreement::payment(signed, payment);
+        }
+        Event::RelationshipEstablished { owner, domain, authority, authorization }
+            if authorization.form == SignedForm::CodeSubmitActions =>
+        {
+            return agreement::relationship(&authorization.signed, *owner, domain.as_str(), *authority);
+        }
+        _ => {}
+    }
     let (authorization, said) = match &record.event {
         Event::IntentCreated { authorization, .. } => (authorization, "request_to_receive_bill"),
         Event::CodeScanned { authorization } => (authorization, "code_scanned"),
@@ -145,7 +158,8 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
     if same { Ok(()) } else { Err(format!("the signed message is not the {said} that the record states")) }
 }
 
-fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
+/// The terms in a signed `Message`.
+pub(crate) fn from_message(signed: &[u8]) -> Result<Terms, CliError> {
     let message = Message::decode(signed).map_err(|_| forged("they are not a message of the protocol"))?;
     let Some(Kind::RequestToReceiveBill(bill)) = message.kind else {
         return Err(forged("the message is not a request for a payment"));

@@ -159,6 +159,17 @@ pub fn get_intent_metadata(rendezvous: &KeyPair) -> transaction::GetIntentMetada
     request
 }
 
+/// `GetIntentMetadata`, asked by the payer or the receiver.
+pub fn get_own_intent_metadata(intent: PublicKey, owner: &KeyPair) -> transaction::GetIntentMetadataRequest {
+    let mut request = transaction::GetIntentMetadataRequest {
+        intent_id: Some(intent.into()),
+        owner: Some(owner.public_key().into()),
+        signature: None,
+    };
+    request.signature = Some(owner.sign(&request.encode_to_vec()).into());
+    request
+}
+
 impl From<PublicKey> for common::SolanaAccountId {
     fn from(key: PublicKey) -> Self {
         Self { value: key.0.to_vec() }

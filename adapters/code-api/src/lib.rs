@@ -8,8 +8,10 @@
 //! * what a phone reads: [`scan_code`], drawn as [`drawn_code`]; what a page is opened with: [`element_options`]
 //! * what travels: [`proto`], [`envelope`], [`json_v1`], with failures in [`status`]
 //! * what a signature covers: [`wire`] and [`schema`]; what a message must contain: [`validate`]
+//! * whom a request names: [`base_domain`] for the server, [`login_domain`] for a merchant
 //! * money at the edge, where the wire has floating point and the engine has integers: [`number`], [`limits`]
 
+pub mod base_domain;
 pub mod call;
 pub mod currency_index;
 pub mod drawn_code;

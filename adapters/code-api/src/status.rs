@@ -137,6 +137,8 @@ mod tests {
             400,
             (400, "rpc error: code = InvalidArgument desc = amount"),
         );
+        let busy = Status::new(Code::ResourceExhausted, "later");
+        check(busy, "[resource_exhausted] later", 429, (429, "too many requests"));
         check(Status::unauthenticated(), "[unauthenticated]", 401, (401, "authentication failed"));
         check(
             Status::new(Code::PermissionDenied, "key does not own domain"),

@@ -4,6 +4,8 @@
 mod asked;
 #[path = "server/captures.rs"]
 mod captures;
+#[path = "server/domains.rs"]
+mod domains;
 #[path = "server/flood.rs"]
 mod flood;
 #[path = "server/grpc.rs"]
@@ -18,6 +20,8 @@ mod grpc_web;
 mod keep_alive;
 #[path = "server/life.rs"]
 mod life;
+#[path = "server/logins.rs"]
+mod logins;
 #[path = "server/messages.rs"]
 mod messages;
 #[path = "server/node.rs"]
@@ -30,6 +34,8 @@ mod recorded;
 mod refusals;
 #[path = "server/retries.rs"]
 mod retries;
+#[path = "server/site.rs"]
+mod site;
 #[path = "server/sockets.rs"]
 mod sockets;
 #[path = "server/streams.rs"]

@@ -86,7 +86,10 @@ impl Deliverer {
     ///
     /// # Errors
     /// It ended early.
-    pub async fn join(self) -> Result<(), DelivererError> {
-        self.task.await?
+    ///
+    /// # Panics
+    /// It has been waited for already.
+    pub async fn join(&mut self) -> Result<(), DelivererError> {
+        (&mut self.task).await?
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use quittance_core::frame::MAX_FRAME_BYTES;
 use quittance_core::ids::{NodeId, Position};
+use serde_json::Value;
 
-use super::{END, FAILED, GRANTED, MAX_WORDS_BYTES, REFUSED, is_too_long, request};
+use super::{END, FAILED, GRANTED, MAX_WORDS_BYTES, Question, REFUSED, is_too_long};
 use crate::error::{CliError, Kind};
 
 /// How long a node may say nothing.
@@ -25,6 +26,26 @@ pub(crate) struct Answer {
 /// # Errors
 /// The node refuses or falls silent.
 pub(crate) fn ask(data: &Path, from: Position) -> Result<Option<Answer>, CliError> {
+    question(data, Question::Frames(from))
+}
+
+/// Asks the node that runs in `data` about webhooks: one JSON object each.
+///
+/// # Errors
+/// No node answers there, or it refuses or falls silent.
+pub(crate) fn ask_about_webhooks(data: &Path, what: Question) -> Result<Vec<Value>, CliError> {
+    let answer = question(data, what)?.ok_or_else(|| {
+        let message = format!("no node runs in {}", data.display());
+        CliError::new(Kind::Unreachable, message).hint("quittance serve --data DIR, then the same command")
+    })?;
+    let read = |entry: Result<Vec<u8>, CliError>| {
+        serde_json::from_slice(&entry?)
+            .map_err(|error| nonsense(&format!("an entry that is no JSON: {error}")))
+    };
+    answer.frames().map(read).collect()
+}
+
+fn question(data: &Path, question: Question) -> Result<Option<Answer>, CliError> {
     let path = super::path(data);
     let mut stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
@@ -42,7 +63,7 @@ pub(crate) fn ask(data: &Path, from: Position) -> Result<Option<Answer>, CliErro
     let sent = stream
         .set_read_timeout(Some(PATIENCE))
         .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-        .and_then(|()| stream.write_all(&request(from)));
+        .and_then(|()| stream.write_all(&question.to_bytes()));
     let mut input = BufReader::new(stream);
     // A node that refuses does not wait for the request: its words matter more than that it could not be written.
     let answer = match (take::<1>(&mut input), sent) {

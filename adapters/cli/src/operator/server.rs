@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quittance_core::frame::decode;
-use quittance_core::ids::Position;
+use quittance_core::ids::{IntentId, Position};
 use quittance_runtime::Handle;
 use quittance_runtime::log::{FrameBytes, LogError, LogReader};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,7 +18,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{END, FAILED, GRANTED, MAX_WORDS_BYTES, REFUSED, REQUEST_BYTES, is_too_long, requested};
+use super::{
+    Begun, END, FAILED, GRANTED, MAX_WORDS_BYTES, Question, REFUSED, REQUEST_BYTES, begun, is_too_long,
+    webhooks,
+};
 
 /// The most askers at once; more are refused, not kept waiting.
 const MAX_ASKERS: usize = 4;
@@ -135,13 +139,46 @@ impl Asked {
         };
         let mut request = [0; REQUEST_BYTES];
         timeout(REQUEST, asker.0.read_exact(&mut request)).await??;
-        let from = match requested(request) {
-            Ok(from) => from,
+        let question = match begun(request) {
+            Ok(Begun::Whole(question)) => question,
+            Ok(Begun::About(of)) => {
+                let mut intent = [0; 32];
+                timeout(REQUEST, asker.0.read_exact(&mut intent)).await??;
+                of(IntentId(intent))
+            }
             Err(why) => return asker.refuse(&why).await,
         };
+        let engine = &self.handle;
+        let entries = match question {
+            Question::Frames(from) => return self.send_frames(asker, from).await,
+            Question::PendingWebhooks => webhooks::pending(engine).await,
+            Question::Webhook(id) => webhooks::one(engine, id).await.map(|one| vec![one]),
+            Question::Redeliver(id) => webhooks::redeliver(engine, id).await.map(|one| vec![one]),
+        };
+        match entries {
+            Ok(entries) => self.send_entries(asker, &entries).await,
+            Err(error) => asker.refuse(&error.to_string()).await,
+        }
+    }
+
+    fn granted(&self, durable: Position) -> Vec<u8> {
+        [&[GRANTED][..], &self.handle.node().0, &durable.0.to_le_bytes()].concat()
+    }
+
+    async fn send_entries(&self, mut asker: Asker, entries: &[Value]) -> io::Result<()> {
+        let mut bytes = self.granted(self.handle.durable());
+        for entry in entries {
+            let text = entry.to_string();
+            bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(FAILED).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        bytes.extend_from_slice(&END.to_le_bytes());
+        asker.write(&bytes).await
+    }
+
+    async fn send_frames(&self, mut asker: Asker, from: Position) -> io::Result<()> {
         let durable = self.handle.durable();
-        let head = [&[GRANTED][..], &self.handle.node().0, &durable.0.to_le_bytes()].concat();
-        asker.write(&head).await?;
+        asker.write(&self.granted(durable)).await?;
         let mut log = Durable { frames: self.reader.frames(from), upto: durable, sound: Position::START };
         loop {
             // The store may have to go to the disk.

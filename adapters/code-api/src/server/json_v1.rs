@@ -2,12 +2,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use prost::Message as _;
 use quittance_core::ids::IntentId;
 
 use super::body::{self, Unread};
-use super::{Api, messaging, micro_payment};
+use super::{Api, login, messaging, micro_payment};
 use crate::envelope::MAX_ENVELOPE_LEN;
-use crate::json_v1::{self, BadRequest, CreateIntent};
+use crate::json_v1::{self, BadRequest, CreateIntent, GetUserId};
+use crate::key::PublicKey;
 use crate::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
 use crate::status::{Code, Status};
 
@@ -51,6 +53,18 @@ pub(super) async fn get_status(
     let intent = json_v1::parse_status_query(intent)?;
     let status = micro_payment::intent_status(&api, IntentId(intent.0)).await?;
     Ok(answer(200, json_v1::status_body(status)))
+}
+
+/// `POST /v1/getUserId` (protocol b.3).
+pub(super) async fn get_user_id(State(api): State<Api>, request: Request) -> Json {
+    if request.method() != Method::POST {
+        return Err(BadRequest::HttpMethod("post").into());
+    }
+    let body = body::read(request).await?;
+    let GetUserId { request } = GetUserId::parse(&body)?;
+    let read = login::get_login(&api, &request.encode_to_vec()).await?;
+    let user = read.user_id.and_then(|user| PublicKey::from_slice(&user.value));
+    Ok(answer(200, json_v1::user_body(user)))
 }
 
 type Json = Result<Response, Refusal>;

@@ -9,7 +9,7 @@ use quittance_core::verify::{MAX_SIGNED_BYTES, is_signed_by};
 use super::hub::Stream;
 use super::inbox::Inbox;
 use super::letter::{Letter, message_id};
-use super::{Api, acknowledged, receive_bill, refusal};
+use super::{Api, acknowledged, login, receive_bill, refusal};
 use crate::envelope::decode_body;
 use crate::key::{PublicKey, SignatureBytes};
 use crate::proto::code::common::v1 as common;
@@ -51,7 +51,11 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         return Err(Status::invalid_argument(format!("message.kind cannot be {name}")));
     }
     let signed = unproven(raw, signature)?;
-    let request = match request_of(api, intent, &kind, &signed).await {
+    // Nobody is asked about a domain for the sake of a message that nobody signed.
+    if asks_for_a_site(&kind) && !is_signed(intent, &signed) {
+        return Err(Status::unauthenticated());
+    }
+    let request = match request_of(api, intent, &kind, raw, &signed).await {
         Ok(request) => request,
         // The engine checks the signature of what it is asked. What it is not asked is checked here, so that only who holds
         // the key learns what is wrong with the content (protocol e.2: step 4 before step 5).
@@ -69,12 +73,24 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
 }
 
 /// What a client's message asks of the engine; the kind-specific checks of protocol e.2.
-async fn request_of(api: &Api, intent: IntentId, kind: &Kind, signed: &Unproven) -> Result<Request, Status> {
+async fn request_of(
+    api: &Api,
+    intent: IntentId,
+    kind: &Kind,
+    raw: &[u8],
+    signed: &Unproven,
+) -> Result<Request, Status> {
     let signed = signed.clone();
     match kind {
         Kind::RequestToReceiveBill(request) => {
-            let terms = receive_bill::terms(api, intent, request).await?;
+            let raw = wire::sub_message(raw, 5).map_err(malformed)?;
+            let terms = receive_bill::terms(api, intent, request, raw).await?;
             Ok(Request::Create { intent, terms, signed })
+        }
+        Kind::RequestToLogin(request) => {
+            let raw = wire::sub_message(raw, 10).map_err(malformed)?;
+            let login = login::terms(api, intent, request, raw).await?;
+            Ok(Request::RequestLogin { intent, login, signed })
         }
         Kind::CodeScanned(_) => Ok(Request::MarkScanned { intent, signed, expected: None }),
         Kind::ClientRejectedPayment(rejected) => {
@@ -84,11 +100,21 @@ async fn request_of(api: &Api, intent: IntentId, kind: &Kind, signed: &Unproven)
             Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed, expected: None })
         }
         Kind::RequestToGrabBill(_) => Err(refusal::unimplemented("message.kind request_to_grab_bill")),
-        Kind::RequestToLogin(_) => Err(refusal::unimplemented("message.kind request_to_login")),
-        Kind::ClientRejectedLogin(_) => Err(refusal::unimplemented("message.kind client_rejected_login")),
+        Kind::ClientRejectedLogin(_) => {
+            Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed, expected: None })
+        }
         Kind::IntentSubmitted(_) | Kind::WebhookCalled(_) | Kind::AirdropReceived(_) => {
             Err(Status::invalid_argument("message.kind cannot be one that only a server sends"))
         }
+    }
+}
+
+/// Whether what a message says can only be accepted after somebody else was asked.
+fn asks_for_a_site(kind: &Kind) -> bool {
+    match kind {
+        Kind::RequestToReceiveBill(request) => request.domain.is_some(),
+        Kind::RequestToLogin(_) => true,
+        _ => false,
     }
 }
 

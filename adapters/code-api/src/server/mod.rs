@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `POST /v1/createIntent`, `GET /v1/getStatus` | the JSON API (protocol b) |
+//! | `POST /v1/createIntent`, `GET /v1/getStatus`, `POST /v1/getUserId` | the JSON API (protocol b) |
 //! | `POST /v1/api/`, and any path of at most four parts that ends in `/api` | one call in an envelope (protocol c.1) |
 //! | a WebSocket upgrade at `/` or at any of those | one call, or one stream, a socket (protocol c.2) |
 //!
@@ -13,11 +13,13 @@
 //! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
 //! opens the page again has to learn that.
 
+mod account;
 mod acknowledged;
 mod body;
 mod busy;
 mod calls;
 mod currency;
+mod domains;
 mod duplex;
 mod envelope_http;
 mod grpc;
@@ -26,11 +28,13 @@ mod inbox;
 mod json_v1;
 mod keep_alive;
 mod letter;
+mod login;
 mod messaging;
 mod micro_payment;
 mod nonces;
 mod receive_bill;
 mod refusal;
+mod site;
 pub mod socket;
 mod submit;
 mod transaction;
@@ -53,7 +57,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
 pub use busy::too_many_requests;
+use domains::Domains;
 use hub::Hub;
+pub use nonces::MAX_NONCES;
 use nonces::Nonces;
 
 /// How the protocol is served.
@@ -63,6 +69,8 @@ pub struct Options {
     pub destinations: Destinations,
     /// Says which URLs may be called, and calls them. Without it webhooks are not available.
     pub outbound: Option<Outbound>,
+    /// Asks domains for their keys by HTTP without TLS. For trying things out, with a door out that allows it.
+    pub plain_domains: bool,
     /// Where acknowledged messages are remembered. Losing it means that they are delivered again.
     pub acknowledged: Arc<dyn Table>,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
@@ -76,7 +84,7 @@ pub struct Options {
     /// as unavailable.
     pub max_sockets: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
-    /// nonce. When none is free, submissions are refused as unavailable. At most 2^20.
+    /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
 }
 
@@ -95,6 +103,7 @@ impl Options {
         Self {
             destinations: Destinations::Known(Arc::default()),
             outbound: None,
+            plain_domains: false,
             acknowledged,
             shutdown,
             tasks: TaskTracker::new(),
@@ -111,6 +120,7 @@ struct Api {
     engine: Handle,
     options: Options,
     hub: Hub,
+    domains: Option<Arc<Domains>>,
     nonces: Nonces,
     sockets: Arc<Semaphore>,
 }
@@ -136,6 +146,7 @@ const ENVELOPE_PATHS: [&str; 12] = [
 pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
+        domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         engine,
@@ -144,6 +155,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let mut router = grpc::routes(&api)
         .route("/v1/createIntent", any(json_v1::create_intent))
         .route("/v1/getStatus", any(json_v1::get_status))
+        .route("/v1/getUserId", any(json_v1::get_user_id))
         .route("/", get(envelope_http::serve));
     for path in ENVELOPE_PATHS {
         router = router.route(path, any(envelope_http::serve));

@@ -4,9 +4,11 @@ use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
+use quittance_core::site::{Domain, Site};
 use quittance_core::state::{Key, State};
 use quittance_core::terms::{Fee, Terms};
 
+use super::site::{Claim, Raw};
 use super::{Api, Destinations, refusal};
 use crate::limits::{self, MicroPaymentLimit};
 use crate::number::{NumberError, hundredths_from_double, hundredths_to_double};
@@ -14,6 +16,7 @@ use crate::proto::code::common::v1::SolanaAccountId;
 use crate::proto::code::messaging::v1::RequestToReceiveBill;
 use crate::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
 use crate::request::QUARKS_PER_HUNDREDTH_KIN;
+use crate::schema::REQUEST_TO_RECEIVE_BILL;
 use crate::status::Status;
 
 /// The terms of a request that keeps the schema's rules (protocol d.9). Whether they repeat or contradict an earlier
@@ -25,58 +28,91 @@ pub(super) async fn terms(
     api: &Api,
     intent: IntentId,
     request: &RequestToReceiveBill,
+    raw: &[u8],
 ) -> Result<Terms, Status> {
     let asked = Asked::read(request)?;
     let fault = asked.fault();
-    let known = match &api.options.destinations {
-        Destinations::Any if fault.is_none() => None,
-        Destinations::Any => Some(None),
-        Destinations::Known(accounts) => Some(Some(accounts.clone())),
+    let claim = Claim::of(request);
+    let parties = asked.clone();
+    let known = api.options.destinations.clone();
+    let look = move |state: &State| {
+        if let Some(original) = state.intent(&intent) {
+            return Found::Original(original.terms().cloned(), original.is_submitted());
+        }
+        let fees = parties.fees.iter().map(|fee| Receiver::of(state, &known, fee.destination));
+        Found::Nothing { destination: Receiver::of(state, &known, parties.destination), fees: fees.collect() }
     };
-    if let Some(known) = known {
-        let parties = asked.clone();
-        let look = move |state: &State| {
-            if let Some(original) = state.intent(&intent) {
-                return Found::Original(original.terms().cloned(), original.is_submitted());
+    let found = api.engine.query_about(Key::Intent(intent), look).await;
+    let found = found.map_err(|error| refusal::failed(error, intent))?;
+    if matches!(found, Found::Original(_, true)) {
+        return Err(refusal::submitted());
+    }
+    let base = claim.base()?;
+    match found {
+        Found::Original(Some(original), _) => asked.compare(&original, fault.as_ref())?,
+        Found::Original(None, _) => {
+            return Err(Status::invalid_argument("original request doesn't require payment"));
+        }
+        Found::Nothing { destination, fees } => {
+            let site = base.as_ref().filter(|_| claim.is_to_be_proved()).map(|base| &base.domain);
+            destination.check(site)?;
+            if let Some(fault) = fault {
+                return Err(Status::invalid_argument(fault.text));
             }
-            let is_known =
-                |id: &AccountId| known.as_ref().is_none_or(|k| k.contains(id) || state.ledger().contains(id));
-            let stranger = parties.fees.iter().map(|fee| fee.destination).find(|to| !is_known(to));
-            Found::Nothing { destination: is_known(&parties.destination), stranger }
-        };
-        match api
-            .engine
-            .query_about(Key::Intent(intent), look)
-            .await
-            .map_err(|error| refusal::failed(error, intent))?
-        {
-            Found::Original(..) if fault.is_none() => {}
-            Found::Original(_, true) => return Err(refusal::submitted()),
-            Found::Original(Some(original), false) => asked.compare(&original, fault.as_ref())?,
-            Found::Original(None, false) => {
-                return Err(Status::invalid_argument("original request doesn't require payment"));
-            }
-            Found::Nothing { destination, stranger } => {
-                if !destination {
-                    return Err(not_an_account(asked.destination));
-                }
-                if let Some(fault) = fault {
-                    return Err(Status::invalid_argument(fault.text));
-                }
-                stranger.map_or(Ok(()), |stranger| Err(not_an_account(stranger)))?;
-            }
+            fees.iter().try_for_each(|receiver| receiver.check(site))?;
         }
     }
-    asked.into_terms()
+    let raw = Raw { bytes: raw, schema: &REQUEST_TO_RECEIVE_BILL, signature_field: 6 };
+    let site = claim.site(api, intent, base, raw).await?;
+    asked.into_terms(site)
 }
 
 enum Found {
     /// The terms of the request that came first, if it asks for a payment, and whether it is paid.
     Original(Option<Terms>, bool),
     Nothing {
-        destination: bool,
-        stranger: Option<AccountId>,
+        destination: Receiver,
+        fees: Vec<Receiver>,
     },
+}
+
+/// An account that a request names, as the node knows it.
+struct Receiver {
+    id: AccountId,
+    known: bool,
+    /// The site that knows somebody by it.
+    site: Option<Domain>,
+}
+
+impl Receiver {
+    fn of(state: &State, known: &Destinations, id: AccountId) -> Self {
+        let site = state.relationships().get(&id).map(|relationship| relationship.domain.clone());
+        let known = match known {
+            Destinations::Any => true,
+            Destinations::Known(accounts) => {
+                accounts.contains(&id) || site.is_some() || state.ledger().contains(&id)
+            }
+        };
+        Self { id, known, site }
+    }
+
+    /// Whether a request that `asking` is to be proved for may have it paid (protocol e.3 step 5): the account that a site knows
+    /// somebody by is for that site alone.
+    fn check(&self, asking: Option<&Domain>) -> Result<(), Status> {
+        let id = self.id;
+        match (&self.site, asking) {
+            _ if !self.known => Err(Status::invalid_argument(format!("{id} is not an account of this node"))),
+            (Some(_), None) => {
+                let text = "domain verification is required when using a relationship account";
+                Err(Status::invalid_argument(text))
+            }
+            (Some(site), Some(asking)) if site != asking => {
+                let text = format!("relationship account {id} is not associated with {asking}");
+                Err(Status::invalid_argument(text))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -132,13 +168,6 @@ impl Asked {
                 return Err(Status::invalid_argument(text));
             }
             None => {}
-        }
-        if request.domain.is_some()
-            || request.verifier.is_some()
-            || request.signature.is_some()
-            || request.rendezvous_key.is_some()
-        {
-            return Err(refusal::unimplemented("domain verification"));
         }
         let fee = |fee: &crate::proto::code::transaction::v2::AdditionalFeePayment| {
             Some(Fee {
@@ -217,7 +246,7 @@ impl Asked {
         }
     }
 
-    fn into_terms(self) -> Result<Terms, Status> {
+    fn into_terms(self, site: Option<Site>) -> Result<Terms, Status> {
         let amount = self.hundredths.ok().and_then(NativeAmount::from_hundredths);
         let out_of_range = || Status::invalid_argument("native amount is out of range");
         Ok(Terms {
@@ -227,7 +256,7 @@ impl Asked {
             fees: self.fees,
             expires_at: None,
             metadata: Metadata::default(),
-            site: None,
+            site: site.map(Box::new),
         })
     }
 }
@@ -238,10 +267,6 @@ fn currency(code: &str) -> Result<Currency, Status> {
 
 fn account(id: Option<&SolanaAccountId>) -> Option<AccountId> {
     id?.value.as_slice().try_into().ok().map(AccountId)
-}
-
-fn not_an_account(id: AccountId) -> Status {
-    Status::invalid_argument(format!("{id} is not an account of this node"))
 }
 
 fn decimal(hundredths: u64) -> String {

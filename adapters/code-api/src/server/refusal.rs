@@ -145,6 +145,19 @@ fn terms_mismatch(rejection: &Rejection) -> Status {
     match (rejection.field.as_str(), index(&rejection.field)) {
         ("currency", _) => mismatch("exchange currency"),
         ("amount", _) => mismatch("native amount"),
+        ("payment", _) => {
+            let asks = if rejection.expected == "none" { "doesn't require" } else { "requires" };
+            Status::invalid_argument(format!("original request {asks} payment"))
+        }
+        ("site.domain", _) => mismatch("domain"),
+        ("site.verifier", _) if rejection.expected == "none" => {
+            Status::invalid_argument("original request isn't verified")
+        }
+        ("site.verifier", _) if rejection.got == "none" => {
+            Status::invalid_argument("original request is verified")
+        }
+        // The reference compares whether there is one; here it is part of the terms.
+        ("site.verifier", _) => mismatch("verifier"),
         ("fees", _) => {
             let original = &rejection.expected;
             Status::invalid_argument(format!("original request configured {original} fee takers"))

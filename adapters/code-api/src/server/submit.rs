@@ -80,7 +80,7 @@ async fn pay(
         expected: None,
     };
     rehearse(api, intent, &request, &agreed, &known).await?;
-    let reservation = api.nonces.reserve(payment.moves.len())?;
+    let reservation = api.nonces.reserve(submission.owner, payment.moves.len())?;
     let nonces = reservation.nonces();
     let node = PublicKey(api.engine.node().0);
     let offer = Offer { subsidizer: node, service: PublicKey(known.fee_account.0), nonces: &nonces };

@@ -8,6 +8,7 @@
 //! behind it is the owner's key. A relationship's account is the vault of the relationship's authority, likewise. A request's
 //! destination is an account in the log as it stands; it is never taken for somebody's vault, even where it is one.
 
+pub mod agreement;
 pub mod payment;
 mod refused;
 pub mod relationship;

@@ -131,8 +131,8 @@ impl PublicPayment {
         if self.currency != currency.as_str() {
             return Err(Refused::invalid(format!("payment has a request for {currency} currency")));
         }
-        let requested = hundredths_to_double(amount.hundredths());
-        if (self.native_amount - requested).abs() > NATIVE_TOLERANCE {
+        if !is_near(self.native_amount, amount) {
+            let requested = hundredths_to_double(amount.hundredths());
             return Err(Refused::invalid(format!("payment has a request for {requested:.2} native amount")));
         }
         let rate = self.rate(currency, amount, asked.rates)?;
@@ -315,6 +315,11 @@ impl MoveKind {
             Self::Transfer => "a no privacy transfer",
         }
     }
+}
+
+/// Whether a native amount is the requested one, as nearly as the protocol wants it.
+pub(super) fn is_near(native: f64, requested: NativeAmount) -> bool {
+    (native - hundredths_to_double(requested.hundredths())).abs() <= NATIVE_TOLERANCE
 }
 
 /// The double nearest to a rate, which is what clients are told.

@@ -394,6 +394,43 @@ fn a_relationship_is_opened_by_both_its_keys() {
     assert!(establish_relationship(INTENT, NODE, &owner(), &authority, "not a host").is_err());
 }
 
+/// Lost if this fails: a node can write a payment into its log that nobody signed, and an auditor does not see it.
+#[test]
+fn a_record_that_says_something_else_than_was_signed_is_found_out() {
+    let submission = Submission::read(&sign(&owner(), draft()).encode_to_vec()).expect("signed");
+    let honest = outcome(&draft()).expect("a payment");
+    let signed = &submission.signed;
+    assert_eq!(agreement::payment(signed, &honest), Ok(()));
+    let check = |change: &dyn Fn(&mut Payment), part: &str| {
+        let mut payment = honest.clone();
+        change(&mut payment);
+        let said = format!("{part} differs from what was signed");
+        assert_eq!(agreement::payment(signed, &payment), Err(said));
+    };
+    check(&|payment| payment.payer = AccountId([3; 32]), "owner");
+    check(&|payment| payment.intent = IntentId([3; 32]), "id");
+    check(&|payment| payment.node = NodeId([3; 32]), "source");
+    check(&|payment| payment.currency = Currency::KIN, "currency");
+    check(&|payment| payment.amount = NativeAmount::from_hundredths(26).expect("an amount"), "native_amount");
+    check(&|payment| payment.rate = rate("0.00003"), "exchange_rate");
+    check(&|payment| payment.transfers[3].destination = AccountId([3; 32]), "destination");
+    check(&|payment| payment.transfers[1].destination = AccountId([3; 32]), "actions[1]");
+    check(&|payment| payment.transfers[1].quarks = Quarks::new(1), "quarks");
+    check(&|payment| payment.transfers.swap(1, 2), "actions[1]");
+    check(&|payment| payment.transfers.truncate(3), "destination");
+    assert!(agreement::payment(b"no actions", &honest).is_err());
+
+    let authority = KeyPair::from_seed(&[2; 32]);
+    let draft = establish_relationship(INTENT, NODE, &owner(), &authority, "example.com").expect("a draft");
+    let signed = Submission::read(draft.actions()).expect("signed").signed;
+    let (whose, key) = (AccountId(owner().public_key().0), AccountId(authority.public_key().0));
+    assert_eq!(agreement::relationship(&signed, whose, "example.com", key), Ok(()));
+    assert!(agreement::relationship(&signed, whose, "example.org", key).is_err());
+    assert!(agreement::relationship(&signed, whose, "example.com", whose).is_err());
+    assert!(agreement::relationship(&signed, key, "example.com", key).is_err());
+    assert!(agreement::payment(&signed, &honest).is_err());
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

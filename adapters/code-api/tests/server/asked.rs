@@ -1,5 +1,8 @@
 //! What a payer's app asks before and after it pays.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use prost::Message as _;
 use quittance_code_api::call;
 use quittance_code_api::envelope::Method;
@@ -123,8 +126,7 @@ async fn the_limits_are_those_the_node_applies() {
 async fn an_account_is_a_destination_only_where_a_merchant_could_name_it() {
     let known = AccountId([9; 32]);
     let node = Node::with(|options| {
-        options.destinations =
-            Destinations::Known([known].into_iter().collect::<std::collections::BTreeSet<_>>().into());
+        options.destinations = Destinations::Known(Arc::new(BTreeSet::from([known])));
     });
     let node = node.await;
     node.deposit(&payer(), 1).await;

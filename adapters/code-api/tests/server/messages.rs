@@ -4,7 +4,6 @@ use prost::Message as _;
 use quittance_code_api::call::{self, SignedMessage};
 use quittance_code_api::envelope::Method;
 use quittance_code_api::key::{KeyPair, PublicKey};
-use quittance_code_api::proto::code::common::v1 as common;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::messaging::v1::request_to_receive_bill::ExchangeData;
@@ -66,7 +65,7 @@ async fn a_message_that_clients_may_not_send_is_refused_even_when_signed() {
             501,
             &unavailable("request_to_grab_bill"),
         ),
-        (kind(12, &delimited(4, &[])), 501, &unavailable("client_rejected_login")),
+        (kind(12, &delimited(4, &[])), 404, &not_found),
         (
             kind(99, b""),
             400,
@@ -110,7 +109,8 @@ async fn a_message_that_clients_may_not_send_is_refused_even_when_signed() {
     let login = LoginOptions { domain: "example.com", verifier: key };
     let login = login.build(NonceOptions::idempotency_key("x")).expect("a login");
     let refused = node.send(login.signed_message().to_request()).await;
-    assert_eq!(refused, Err((501, unavailable("request_to_login"))));
+    let want = "[unimplemented] domain verification is not available on this node";
+    assert_eq!(refused, Err((501, want.to_owned())), "a node that calls nobody");
     assert_eq!(node.position().0, 1);
 }
 
@@ -193,15 +193,14 @@ async fn a_merchant_learns_what_is_wrong_with_its_terms() {
         };
         refused(&node, &request, change, want).await;
     }
-    let unverified: [Change; 4] = [
-        |r| r.domain = Some(common::Domain { value: "example.com".to_owned() }),
-        |r| r.verifier = Some(PublicKey([1; 32]).into()),
-        |r| r.signature = Some([1; 64].into()),
-        |r| r.rendezvous_key = Some(PublicKey([1; 32]).into()),
+    let misplaced: [(Change, &str); 3] = [
+        (|r| r.verifier = Some(PublicKey([1; 32]).into()), "verifier"),
+        (|r| r.signature = Some([1; 64].into()), "signature"),
+        (|r| r.rendezvous_key = Some(PublicKey([1; 32]).into()), "rendezvous key"),
     ];
-    for change in unverified {
-        let want = "[unimplemented] domain verification is not available on this node";
-        refused(&node, &request, change, want).await;
+    for (change, what) in misplaced {
+        let want = format!("[invalid_argument] {what} cannot be set when domain not provided");
+        refused(&node, &request, change, &want).await;
     }
     assert_eq!(node.position(), before);
 }

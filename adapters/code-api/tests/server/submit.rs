@@ -311,6 +311,31 @@ async fn a_nonce_comes_back_from_a_client_that_leaves_and_gets_a_new_value_behin
     }
 }
 
+/// Lost if this fails: one slow payer keeps everybody else from paying.
+#[tokio::test]
+async fn one_owner_holds_only_so_many_nonces_unsigned() {
+    let node = small_pool(64).await;
+    let intent = request(&node, "order-1").await.intent_id();
+    let draft = order(&node, intent, &[]).draft(&payer()).expect("a draft");
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        let mut client = Client::open(&node, "gRPC").await;
+        client.send(draft.first_message()).await;
+        client.parameters().await;
+        waiting.push(client);
+    }
+    let busy = "[unavailable] too many submissions of this owner are under way; try again in a moment";
+    assert_eq!(Client::pay(&node, "socket", &draft, &payer()).await, Err(busy.into()));
+    let other = KeyPair::from_seed(&[0x78; 32]);
+    node.deposit(&other, SAVINGS).await;
+    let second = request(&node, "order-2").await.intent_id();
+    let others = order(&node, second, &[]).draft(&other).expect("a draft");
+    Client::pay(&node, "socket", &others, &other).await.expect("paid");
+    waiting.clear();
+    let again = async { while Client::pay(&node, "socket", &draft, &payer()).await.is_err() {} };
+    timeout(STUCK, again).await.expect("the places come back");
+}
+
 /// Lost if this fails: a client that stops in the middle holds its nonces.
 #[tokio::test]
 async fn a_client_has_one_second_for_a_message() {

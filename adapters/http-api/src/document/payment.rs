@@ -1,4 +1,5 @@
 use data_encoding::BASE64;
+use quittance_core::event::PaymentForm;
 use quittance_core::money::Quarks;
 use quittance_core::payment;
 use quittance_core::state::{self, Progress, TransactionState};
@@ -17,9 +18,12 @@ pub struct Payment {
     pub quarks: u64,
     /// Where it goes.
     pub transfers: Vec<Transfer>,
-    /// The bytes the payer signed, base64.
+    /// The payment in its canonical encoding, base64: what the payer signed, unless `submit_actions` is there.
     pub payload: String,
-    /// The payer's signature over them.
+    /// What the payer signed instead, through the official protocol: a serialized `SubmitActions` without its signature, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit_actions: Option<String>,
+    /// The payer's signature over what it signed.
     pub signature: String,
     /// What carries it out.
     pub transactions: Vec<Transaction>,
@@ -149,6 +153,10 @@ impl Payment {
             quarks: total(payment),
             transfers: payment.transfers.iter().map(Transfer::from).collect(),
             payload: BASE64.encode(&payment.to_bytes()),
+            submit_actions: match &submission.form {
+                PaymentForm::Native => None,
+                PaymentForm::CodeSubmitActions(signed) => Some(BASE64.encode(signed)),
+            },
             signature: submission.signature.to_string(),
             transactions: settlement.iter().flat_map(|known| &known.transactions).map(transaction).collect(),
         }

@@ -15,7 +15,7 @@ async fn a_hundred_dead_servers_keep_nobody_else_waiting() {
     let names: Vec<_> = (0..100).map(|n| format!("dead-{n}.example")).collect();
     let mut hosts: Vec<_> = names.iter().map(|name| (name.as_str(), dead.address)).collect();
     hosts.push(("shop.example", living.address));
-    let (deliverer, shutdown) = node.deliverer(door(hosts), Duration::from_secs(3));
+    let (mut deliverer, shutdown) = node.deliverer(door(hosts), Duration::from_secs(3));
     // Each dead one has more to be told than it gets calls at a time.
     for (n, name) in (0..).zip(names.iter().cycle()).take(500) {
         node.ask(n, &format!("http://{name}/hang")).await;
@@ -67,7 +67,7 @@ async fn nothing_is_lost_when_a_node_is_killed_and_what_comes_twice_has_one_id()
         node.engine.shutdown().unwrap();
     }
     let node = Node::on(&log, &clock).await;
-    let (deliverer, shutdown) = node.deliverer(door.clone(), Duration::from_secs(3));
+    let (mut deliverer, shutdown) = node.deliverer(door.clone(), Duration::from_secs(3));
     for n in 0..deliveries {
         let webhook = node.webhook_after(n, 1).await;
         assert_eq!(webhook.delivery, Delivery::Delivered, "number {n}");

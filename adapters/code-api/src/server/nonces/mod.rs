@@ -11,12 +11,16 @@ use quittance_runtime::{Handle, Subscription};
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::unavailable;
+use crate::key::PublicKey;
 use crate::solana::transaction::DurableNonce;
 use crate::status::Status;
 use pool::{Held, Pool};
 
 /// The most nonces of one node: some 40 bytes each.
-const MAX_NONCES: usize = 1 << 20;
+pub const MAX_NONCES: usize = 1 << 20;
+
+/// How many submissions of one owner may wait for their signatures, so that nobody keeps all nonces from the others by being slow.
+const MAX_OF_ONE_OWNER: usize = 8;
 
 /// Records read before other tasks of the thread get a turn.
 const TURN: usize = 128;
@@ -37,6 +41,8 @@ struct Shared {
 struct State {
     /// Made when the first one is asked for, as that can fail.
     pool: Option<Pool>,
+    /// How many reservations each owner has that are not bound yet.
+    offered: HashMap<PublicKey, usize>,
     /// What payments hold that were sent to the engine.
     bound: HashMap<IntentId, Vec<Held>>,
     following: bool,
@@ -46,6 +52,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Reservation {
     nonces: Nonces,
+    owner: PublicKey,
     held: Vec<Held>,
 }
 
@@ -63,12 +70,19 @@ impl Nonces {
         Self(Arc::new(Shared { engine, shutdown, size, state: Mutex::default() }))
     }
 
-    /// Reserves so many for one client.
+    /// Reserves so many for a client that has proved to be the owner.
     ///
     /// # Errors
-    /// `unavailable` when there are not so many free ones, or no randomness.
-    pub(super) fn reserve(&self, count: usize) -> Result<Reservation, Status> {
-        let mut state = self.state();
+    /// `unavailable` when there are not so many free ones, no randomness, or the owner has too many reservations already.
+    pub(super) fn reserve(&self, owner: PublicKey, count: usize) -> Result<Reservation, Status> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let offered = state.offered.get(&owner).copied().unwrap_or_default();
+        if offered >= MAX_OF_ONE_OWNER {
+            return Err(unavailable(
+                "too many submissions of this owner are under way; try again in a moment",
+            ));
+        }
         let pool = match &mut state.pool {
             Some(pool) => pool,
             none => {
@@ -84,8 +98,9 @@ impl Nonces {
         };
         let held = pool.reserve(count, choose)?;
         let held = held.ok_or_else(|| unavailable("no nonce is free; try again in a moment"))?;
-        drop(state);
-        Ok(Reservation { nonces: self.clone(), held })
+        state.offered.insert(owner, offered + 1);
+        drop(guard);
+        Ok(Reservation { nonces: self.clone(), owner, held })
     }
 
     async fn follow(self, mut records: Subscription) {
@@ -167,7 +182,13 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(pool) = &mut self.nonces.state().pool {
+        let mut state = self.nonces.state();
+        match state.offered.get_mut(&self.owner) {
+            Some(offered) if *offered > 1 => *offered -= 1,
+            _ => drop(state.offered.remove(&self.owner)),
+        }
+        // Nothing when they were bound.
+        if let Some(pool) = &mut state.pool {
             self.held.iter().for_each(|held| pool.give_back(*held));
         }
     }

@@ -1,0 +1,261 @@
+//! Who may speak for a domain: every word of the protocol about it, and how little a stranger can make the node fetch.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use quittance_code_api::call::SignedMessage;
+use quittance_code_api::key::{KeyPair, PublicKey};
+use quittance_code_api::proto::code::common::v1 as common;
+use quittance_code_api::proto::code::messaging::v1 as messaging;
+use quittance_code_api::proto::code::messaging::v1::message::Kind;
+use quittance_code_api::request::{LoginOptions, NonceOptions};
+use quittance_core::command::{Request, Unproven};
+use quittance_core::ids::{AccountId, Signature};
+use quittance_core::verify::relationship_signing_bytes;
+
+use crate::node::{Node, kin};
+use crate::site::{Site, document, verifier};
+
+fn domain(value: &str) -> Option<common::Domain> {
+    Some(common::Domain { value: value.to_owned() })
+}
+
+/// A request for 2500 kin under a domain, changed and then signed by verifier and rendezvous key.
+fn asked(
+    name: &str,
+    by: &KeyPair,
+    change: impl FnOnce(&mut messaging::RequestToReceiveBill),
+) -> messaging::SendMessageRequest {
+    let plain = kin(name);
+    let mut bill = messaging::RequestToReceiveBill::decode(plain.inner_message()).expect("a request");
+    bill.domain = domain("example.com");
+    bill.verifier = Some(by.public_key().into());
+    bill.rendezvous_key = Some(plain.intent_id().into());
+    bill.signature = Some([0; 64].into());
+    change(&mut bill);
+    if bill.signature == Some([0; 64].into()) {
+        bill.signature = None;
+        bill.signature = Some(by.sign(&bill.encode_to_vec()).into());
+    }
+    SignedMessage::new(plain.rendezvous_key(), Kind::RequestToReceiveBill(bill)).to_request()
+}
+
+async fn check(node: &Node, request: messaging::SendMessageRequest, status: u16, want: &str) {
+    let got = node.send(request).await.expect_err(want);
+    assert!(got.0 == status && got.1.contains(want), "expected {status} {want:?}, got {got:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_shown_under_a_domain_only_by_whom_the_domain_names() {
+    let site = Site::publishing(&[verifier().public_key(), PublicKey([3; 32])]).await;
+    let node = site.node().await;
+    let before = node.position();
+    let (key, stranger) = (verifier(), KeyPair::from_seed(&[0x66; 32]));
+    let ask = |change: fn(&mut messaging::RequestToReceiveBill)| asked("order-1", &verifier(), change);
+    for (request, status, want) in [
+        (ask(|bill| bill.signature = None), 400, "signature must be set for domain verification"),
+        (ask(|bill| bill.rendezvous_key = None), 400, "rendezvous key must be set for domain verification"),
+        (ask(|bill| bill.rendezvous_key = Some(PublicKey([1; 32]).into())), 400, "rendezvous key mismatch"),
+        (ask(|bill| bill.verifier = None), 400, "signature can only be set when verifying domain"),
+        (
+            ask(|bill| (bill.verifier, bill.signature) = (None, None)),
+            400,
+            "rendezvous key can only be set when verifying domain",
+        ),
+        (ask(|bill| bill.domain = None), 400, "verifier cannot be set when domain not provided"),
+        (
+            ask(|bill| (bill.domain, bill.verifier) = (None, None)),
+            400,
+            "signature cannot be set when domain not provided",
+        ),
+        (
+            ask(|bill| (bill.domain, bill.verifier, bill.signature) = (None, None, None)),
+            400,
+            "rendezvous key cannot be set when domain not provided",
+        ),
+        (
+            ask(|bill| bill.domain = domain("localhost")),
+            400,
+            "domain is invalid: value must have base domain and tld",
+        ),
+        (ask(|bill| bill.domain = domain("Example.com")), 400, "domain is invalid: "),
+        (ask(|bill| bill.domain = domain("xn--a.com")), 400, "domain is invalid: "),
+        (ask(|bill| bill.domain = domain("ex ample.com")), 400, "value must be a valid hostname"),
+        (
+            ask(|bill| bill.domain = domain("shop.example.com")),
+            401,
+            "[unauthenticated] error veryfing domain ownership: subdomains cannot be verified",
+        ),
+        (ask(|bill| bill.signature = Some([7; 64].into())), 401, "[unauthenticated]"),
+        (
+            asked("order-1", &stranger, |_| {}),
+            403,
+            &format!("[permission_denied] {} does not own domain example.com", stranger.public_key()),
+        ),
+        (
+            ask(|bill| bill.domain = domain("nowhere.invalid")),
+            401,
+            "[unauthenticated] error veryfing domain ownership: error resolving hostname: nowhere.invalid",
+        ),
+    ] {
+        check(&node, request, status, want).await;
+    }
+    assert_eq!(node.position(), before, "nothing of it is on record");
+
+    // A domain that is only named, a subdomain even, is nobody's word but the merchant's.
+    let named = asked("order-2", &key, |bill| {
+        (bill.verifier, bill.signature, bill.rendezvous_key) = (None, None, None);
+        bill.domain = domain("shop.example.com");
+    });
+    node.send(named).await.expect("asked");
+    node.send(ask(|_| {})).await.expect("asked");
+    node.send(ask(|_| {})).await.expect("asked again");
+    let plain = kin("order-1").signed_message().to_request();
+    check(&node, plain, 400, "domain mismatches original request").await;
+    check(&node, ask(|bill| bill.domain = domain("example.org")), 400, "domain mismatches original request")
+        .await;
+    let unproved = ask(|bill| (bill.verifier, bill.signature, bill.rendezvous_key) = (None, None, None));
+    check(&node, unproved, 400, "original request is verified").await;
+    check(&node, asked("order-2", &key, |_| {}), 400, "original request isn't verified").await;
+}
+
+#[tokio::test]
+async fn a_login_is_asked_for_only_by_the_site_itself() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let build = |name: &str, domain: &str, by: &KeyPair| {
+        let options = LoginOptions { domain, verifier: by };
+        options.build(NonceOptions::idempotency_key(name)).expect("a login")
+    };
+    let request = build("login-1", "example.com", &verifier());
+    let changed = |change: fn(&mut messaging::RequestToLogin)| {
+        let mut login = messaging::RequestToLogin::decode(request.inner_message()).expect("a request");
+        change(&mut login);
+        if login.signature == Some([0; 64].into()) {
+            login.signature = None;
+            login.signature = Some(verifier().sign(&login.encode_to_vec()).into());
+        }
+        SignedMessage::new(request.rendezvous_key(), Kind::RequestToLogin(login)).to_request()
+    };
+    let stranger = KeyPair::from_seed(&[0x66; 32]);
+    for (request, status, want) in [
+        (changed(|login| login.signature = Some([7; 64].into())), 401, "[unauthenticated]"),
+        (
+            changed(|login| {
+                (login.rendezvous_key, login.signature) =
+                    (Some(PublicKey([1; 32]).into()), Some([0; 64].into()));
+            }),
+            400,
+            "rendezvous key mismatch",
+        ),
+        (
+            changed(|login| (login.domain, login.signature) = (domain("com"), Some([0; 64].into()))),
+            400,
+            "domain is invalid: value must have base domain and tld",
+        ),
+        (changed(|login| login.domain = None), 400, "invalid RequestToLogin.Domain: value is required"),
+        (
+            changed(|login| {
+                (login.domain, login.signature) = (domain("a.example.com"), Some([0; 64].into()));
+            }),
+            401,
+            "subdomains cannot be verified",
+        ),
+        (
+            build("login-1", "example.com", &stranger).signed_message().to_request(),
+            403,
+            "does not own domain example.com",
+        ),
+    ] {
+        check(&node, request, status, want).await;
+    }
+    node.send(request.signed_message().to_request()).await.expect("asked");
+    let elsewhere = build("login-1", "example.org", &verifier());
+    assert_eq!(elsewhere.intent_id(), request.intent_id(), "a login's code does not name its site");
+    check(&node, elsewhere.signed_message().to_request(), 400, "domain mismatches original request").await;
+
+    let payment = kin("order-1");
+    node.send(payment.signed_message().to_request()).await.expect("asked");
+    let mut login = messaging::RequestToLogin::decode(request.inner_message()).expect("a request");
+    (login.rendezvous_key, login.signature) = (Some(payment.intent_id().into()), None);
+    login.signature = Some(verifier().sign(&login.encode_to_vec()).into());
+    let login = SignedMessage::new(payment.rendezvous_key(), Kind::RequestToLogin(login)).to_request();
+    check(&node, login, 400, "original request requires payment").await;
+    let mut bill = messaging::RequestToReceiveBill::decode(payment.inner_message()).expect("a request");
+    bill.domain = None;
+    let bill = SignedMessage::new(request.rendezvous_key(), Kind::RequestToReceiveBill(bill)).to_request();
+    check(&node, bill, 400, "original request doesn't require payment").await;
+}
+
+#[tokio::test]
+async fn the_account_that_a_site_knows_somebody_by_is_paid_through_that_site_alone() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let owner = KeyPair::from_seed(&[0x52; 32]);
+    let (id, domain_of) = (AccountId(owner.public_key().0), "example.com".parse().expect("a domain"));
+    let known = AccountId([0xbb; 32]);
+    let signed = Unproven::native(Signature(owner.sign(&relationship_signing_bytes(id, &domain_of, known))));
+    let establish = Request::EstablishRelationship { owner: id, domain: domain_of, authority: known, signed };
+    node.handle.execute(establish).await.expect("a relationship");
+    let to_known = |bill: &mut messaging::RequestToReceiveBill| {
+        bill.requestor_account = Some(PublicKey([0xbb; 32]).into());
+    };
+    let unproved = asked("order-1", &verifier(), |bill| {
+        to_known(bill);
+        (bill.domain, bill.verifier, bill.signature, bill.rendezvous_key) = (None, None, None, None);
+    });
+    check(&node, unproved, 400, "domain verification is required when using a relationship account").await;
+    let elsewhere = asked("order-1", &verifier(), |bill| {
+        to_known(bill);
+        bill.domain = domain("example.org");
+    });
+    check(&node, elsewhere, 400, "is not associated with example.org").await;
+    node.send(asked("order-1", &verifier(), to_known)).await.expect("asked");
+}
+
+#[tokio::test]
+async fn a_domain_is_asked_once_for_many_and_forgotten_after_minutes() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let orders: Vec<_> = (0..20).map(|n| asked(&format!("order-{n}"), &verifier(), |_| {})).collect();
+    let sent = orders.iter().map(|order| node.send(order.clone()));
+    for answer in futures_util::future::join_all(sent).await {
+        answer.expect("asked");
+    }
+    assert_eq!(site.asked(), 1, "twenty requests, one look");
+
+    // A key that is taken off its domain stops counting within five minutes; one that comes needs no longer.
+    let late = || asked("order-late", &verifier(), |_| {});
+    site.says(200, &document(&[PublicKey([3; 32])]));
+    pass(Duration::from_secs(301)).await;
+    check(&node, late(), 403, "does not own domain").await;
+    site.says(500, "");
+    pass(Duration::from_secs(301)).await;
+    for _ in 0..3 {
+        check(&node, late(), 401, "error veryfing domain ownership: expected HTTP 200").await;
+    }
+    assert_eq!(site.asked(), 3, "a site that fails is left alone for a while");
+    site.says(200, "[]");
+    pass(Duration::from_secs(31)).await;
+    check(&node, late(), 401, "error veryfing domain ownership: ").await;
+    site.says(200, &"x".repeat(70_000));
+    pass(Duration::from_secs(31)).await;
+    check(&node, late(), 401, "error veryfing domain ownership: ").await;
+    let keys = format!(r#"{{"public_keys":["no key","{}"]}}"#, verifier().public_key());
+    site.says(200, &keys);
+    pass(Duration::from_secs(31)).await;
+    node.send(late()).await.expect("what is no key keeps nobody else from counting");
+    assert_eq!(site.asked(), 6);
+
+    let mut unsigned = asked("order-unsigned", &verifier(), |bill| bill.domain = domain("example.org"));
+    unsigned.signature = Some([7; 64].into());
+    check(&node, unsigned, 401, "[unauthenticated]").await;
+    assert_eq!(site.asked(), 6, "nobody is asked for the sake of what nobody signed");
+}
+
+/// Time goes by for whoever asks tokio for it, at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}

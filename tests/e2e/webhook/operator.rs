@@ -1,0 +1,82 @@
+use quittance_tests::here;
+use quittance_tests::hook::Hook;
+use quittance_tests::http;
+use quittance_tests::people::{MERCHANT, Payer, order};
+use quittance_tests::process::{Here, text};
+use serde_json::{Value, json};
+
+use crate::{ask, pay};
+
+const HERE: Here = here!();
+
+#[test]
+fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let server = HERE.serve(&data);
+    let hook = Hook::open(|path, _| if path == "/away" { Some(503) } else { Some(200) });
+    let path = data.to_str().expect("a path in UTF-8");
+    let webhook =
+        |arguments: &[&str]| HERE.run(["webhook"].iter().chain(arguments).chain(&["--data", path, "--json"]));
+    let payer = Payer::numbered(1);
+    assert!(payer.deposit(server.address(), "purse", 1 << 40).expect("an answer").is_success());
+    assert_eq!(webhook(&["list"]).json(), json!({ "webhooks": [], "all": true }));
+    let (away, here) = (order(MERCHANT, 25, "usd", "away"), order(MERCHANT, 25, "usd", "here"));
+    let (away_id, here_id) = (away.intent_id().to_string(), here.intent_id().to_string());
+    for (request, at) in [(&away, "/away"), (&here, "/here")] {
+        ask(server.address(), request, &hook.url(at)).expect("an answer");
+        let waiting = webhook(&["show", &request.intent_id().to_string()]).json();
+        assert_eq!(waiting["webhook"]["state"], "waiting", "{waiting}");
+        let early = webhook(&["redeliver", &request.intent_id().to_string()]);
+        assert_eq!(early.code, 3, "{}", early.stderr);
+        assert!(early.stderr.contains("webhook_not_armed"), "{}", early.stderr);
+        pay(server.address(), &payer, &request.intent_id().to_string()).expect("an answer");
+    }
+    let first = hook.told_at_least(2);
+    let pending = loop {
+        let list = webhook(&["list"]).json();
+        let [entry] = list["webhooks"].as_array().expect("a list").as_slice() else { continue };
+        if entry["webhook"]["attempts"][0]["status"] == 503 {
+            break entry.clone();
+        }
+    };
+    assert_eq!(
+        (text(&pending["intent"]), text(&pending["webhook"]["state"])),
+        (away_id.clone(), "pending".into())
+    );
+    let shown = webhook(&["show", &here_id]).json();
+    assert_eq!(shown["webhook"]["state"], "delivered", "{shown}");
+    let again = webhook(&["redeliver", &here_id]).json();
+    assert_eq!(again["intent"], json!(here_id));
+    let calls = |at: &str| hook.told().into_iter().filter(|told| told.path == at).collect::<Vec<_>>();
+    while calls("/here").len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let id = |told: &quittance_tests::hook::Told| told.header("webhook-id").map(str::to_owned);
+    assert_eq!(id(&calls("/here")[0]), id(&calls("/here")[1]));
+    assert_ne!(id(&first[0]), id(&first[1]));
+    let unknown = webhook(&["show", MERCHANT]);
+    assert_eq!((unknown.code, unknown.stderr.contains("intent_not_found")), (3, true), "{}", unknown.stderr);
+    assert_eq!(webhook(&["list", "--failed"]).json(), json!({ "webhooks": [] }));
+    // What strangers reach has no way to order a delivery.
+    let path = format!("/v1/intents/{here_id}/redeliver");
+    assert_eq!(http::post(server.address(), &path, &Value::Null).expect("an answer").status, 404);
+    server.stop();
+    let stopped = webhook(&["list"]);
+    assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+}
+
+#[test]
+fn the_published_keys_are_what_the_command_shows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let server = HERE.serve(&data);
+    let published = http::get(server.address(), "/.well-known/quittance-keys.json").expect("an answer");
+    assert_eq!(published.header("content-type"), Some("application/jwk-set+json"));
+    let file = data.join("node.key");
+    let shown =
+        HERE.run(["keys", "show", file.to_str().expect("a path in UTF-8"), "--jwks", "--json"]).json();
+    assert_eq!(shown, published.json());
+    assert_eq!(shown["keys"][0]["crv"], "Ed25519");
+    server.stop();
+}
