@@ -115,6 +115,27 @@ async fn a_stream_too_many_is_refused_over_every_transport_and_one_that_ends_mak
     panic!("the place of a stream that was left is never given back");
 }
 
+/// Lost if this fails: a thousand clients that each send half a call fill the node's memory.
+#[tokio::test]
+async fn calls_on_their_way_in_are_bounded_together() {
+    let node = Node::with(|options| options.max_calls = 1).await;
+    let mut client = node.grpc().await;
+    let status = call::get_status(PublicKey([4; 32])).encode_to_vec();
+    let mut half = client.open(&path(Method::GetStatus), &[]);
+    half.raw(&framed(&status)[..10]);
+    let text = "too many calls at once; try again in a moment";
+    // The half call is there when it is there.
+    while client.call(Method::GetStatus, &status).await.is_ok() {}
+    assert_eq!(client.call(Method::GetStatus, &status).await, Err((14, text.to_owned())));
+    let enveloped = node.call(Method::GetStatus, status.clone()).await;
+    assert_eq!(enveloped, (503, Err(format!("[unavailable] {text}"))));
+    assert_eq!(node.http("POST", "/v1/createIntent", b"{}").await.status, 503);
+    half.raw(&framed(&status)[10..]);
+    half.close();
+    assert_eq!(half.answer().await, Ok(Vec::new()), "it had its place");
+    assert_eq!(client.call(Method::GetStatus, &status).await, Ok(Vec::new()));
+}
+
 /// Lost if this fails: one app that does not read its messages holds up everybody's, or fills the node's memory.
 #[tokio::test]
 async fn a_reader_that_does_not_read_holds_up_nobody_and_is_let_go() {

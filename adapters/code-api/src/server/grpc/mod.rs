@@ -24,7 +24,7 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::messaging::{self, MessageStream};
-use super::{Api, calls, duplex, hub, web_socket};
+use super::{Api, body, calls, duplex, hub, web_socket};
 use crate::envelope::{Call, MAX_ENVELOPE_LEN, Method};
 use crate::status::{Code, Status};
 use codec::Raw;
@@ -139,6 +139,7 @@ async fn answer(
     mut incoming: Streaming<Bytes>,
 ) -> Result<Answers, Status> {
     if !is_stream(method) {
+        let _reading = api.calls.try_acquire().map_err(|_| body::too_many())?;
         let work = async {
             let body = only(&mut incoming).await?.into();
             calls::answer(&api, &Call { method, body }).await
