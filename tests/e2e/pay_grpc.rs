@@ -1,12 +1,14 @@
 //! `quittance pay --grpc`: an official payer's conversation, from another process, with the real server.
 
 use data_encoding::HEXLOWER;
-use quittance_code_api::key::PublicKey;
+use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::request::Fee;
 use quittance_tests::here;
+use quittance_tests::http;
 use quittance_tests::people::{MERCHANT, create, intent, order, order_with_fees};
 use quittance_tests::process::{Here, text};
-use serde_json::json;
+use quittance_tests::{driver::Driver, sdk};
+use serde_json::{Value, json};
 
 const HERE: Here = here!();
 const PURSE: u64 = 1_000_000_000_000;
@@ -88,5 +90,49 @@ fn a_payer_goes_no_further_than_its_bounds() {
     let id = request.intent_id().to_string();
     let shown = HERE.run(["show", &id, "--server", server.url(), "--json"]).json();
     assert_eq!(text(&shown["state"]), "created");
+    server.stop();
+}
+
+/// Lost if this fails: an app whose makers have read the protocol, and not this code, builds other transactions than the node and
+/// cannot pay.
+#[test]
+fn an_app_written_from_the_protocol_alone_signs_the_same_transactions() {
+    let python = sdk::python_grpc(&HERE);
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let node = Driver::python(&python, "grpc_payer.py", server.url());
+    let (mut app, seed) = (node, [0x42; 32]);
+    let payer = KeyPair::from_seed(&seed);
+    let account = payer.public_key().to_string();
+    let deposit = ["account", "deposit", &account, "1000000000000", "--server", server.url()];
+    assert_eq!(HERE.run(deposit).code, 0);
+    let fees = [(PublicKey([3; 32]), 125), (PublicKey([4; 32]), 3)];
+    let shares = fees.map(|(destination, basis_points)| Fee { destination, basis_points });
+    let here = http::get(server.address(), "/v1/node").expect("a node");
+    let here: Value = serde_json::from_slice(&here.body).expect("JSON");
+    for (currency, hundredths) in [("usd", 25), ("eur", 31), ("jpy", 4_000), ("ngn", 55_555)] {
+        let request = order_with_fees(MERCHANT, hundredths, currency, currency, Some(&shares));
+        create(server.address(), &request).expect("a node").expect("an intent");
+        let id = request.intent_id().to_string();
+        let options = |spoil: bool| {
+            json!({
+                "payer": HEXLOWER.encode(&seed),
+                "node": here["node"],
+                "intent": id,
+                "destination": MERCHANT,
+                "currency": currency,
+                "amount": format!("{}.{:02}", hundredths / 100, hundredths % 100),
+                "fees": fees.map(|(account, bps)| json!([account.to_string(), bps])),
+                "spoil": spoil,
+            })
+        };
+        let spoilt = app.call("pay", &options(true)).expect("an answer");
+        assert_eq!(spoilt, json!(["SIGNATURE_ERROR", ""]), "{currency}: the one signature is named");
+        assert_eq!(app.call("pay", &options(false)), Ok(json!("paid")), "{currency}");
+        let again = app.call("pay", &options(false)).expect("an answer");
+        assert_eq!(again, json!(["STALE_STATE", "intent already exists"]), "{currency}");
+        let known = intent(server.address(), &id).expect("a node").expect("an intent");
+        assert_eq!(known.payment.expect("a payment").payer, account);
+    }
     server.stop();
 }

@@ -59,6 +59,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rates: Vec<(Currency, Rate)>,
     /// Where rates come from while the node runs.
     pub(crate) rate_source: Option<rates::Source>,
+    /// What stands in front of the path of a short link.
+    pub(crate) link_prefix: Option<String>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
     /// Whom it calls.
@@ -93,6 +95,7 @@ impl NodeOptions {
             dev,
             rates,
             rate_source,
+            link_prefix: None,
             accounts,
             policy,
             outbound,
@@ -165,6 +168,9 @@ impl Node {
         };
         protocol.outbound = Some(outbound.clone());
         protocol.plain_domains = options.dev;
+        if let Some(prefix) = options.link_prefix.clone() {
+            protocol.link_prefix = prefix;
+        }
         let sockets = protocol.tasks.clone();
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)

@@ -19,6 +19,15 @@ pub const ID_HEADER: &str = "webhook-id";
 /// How long to wait before asking again an engine that was busy.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempted {
+    /// There was nothing to tell any more, or nobody to ask.
+    Nothing,
+    /// The host was called: whether it answered, and whether the engine took the report.
+    Called { answered: bool, taken: bool },
+}
+
 /// What every call needs.
 #[derive(Debug)]
 pub(crate) struct Caller {
@@ -76,8 +85,12 @@ impl Caller {
         self.patiently(|| self.engine.query(look.clone())).await
     }
 
-    /// Calls, and reports what came of it. Whether the host answered, if it was called.
-    pub(crate) async fn attempt(&self, intent: IntentId) -> Option<bool> {
+    /// Calls, and reports what came of it.
+    pub(crate) async fn attempt(&self, intent: IntentId) -> Attempted {
+        self.call(intent).await.unwrap_or(Attempted::Nothing)
+    }
+
+    async fn call(&self, intent: IntentId) -> Option<Attempted> {
         let now = self.engine.now();
         let job = self.ask(move |state| Job::due(state, intent, now)).await??;
         let token = job.claims.sign(&self.key);
@@ -101,8 +114,8 @@ impl Caller {
             let outcome = outcome.clone();
             self.engine.execute(Request::ReportDelivery { intent, attempt, outcome, latency })
         };
-        self.patiently(report).await;
-        Some(answered)
+        let taken = self.patiently(report).await.is_some();
+        Some(Attempted::Called { answered, taken })
     }
 
     /// Asks again for as long as the engine is busy or its store full, until the shutdown. `None` when there is no answer: what

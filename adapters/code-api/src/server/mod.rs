@@ -18,6 +18,7 @@ mod acknowledged;
 mod body;
 mod busy;
 mod calls;
+mod codify;
 mod currency;
 mod domains;
 mod duplex;
@@ -73,6 +74,10 @@ pub struct Options {
     pub plain_domains: bool,
     /// Where acknowledged messages are remembered. Losing it means that they are delivered again.
     pub acknowledged: Arc<dyn Table>,
+    /// Where links to pages that are paid for are kept; the same store in [`Options::new`]. Losing it breaks those links.
+    pub links: Arc<dyn Table>,
+    /// What stands in front of such a link's path: a host and a path of at most 56 characters, `getcode.com/m/` by protocol e.9.
+    pub link_prefix: String,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
     /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits
@@ -107,6 +112,8 @@ impl Options {
             destinations: Destinations::Known(Arc::default()),
             outbound: None,
             plain_domains: false,
+            links: acknowledged.clone(),
+            link_prefix: "getcode.com/m/".to_owned(),
             acknowledged,
             shutdown,
             tasks: TaskTracker::new(),
