@@ -83,10 +83,13 @@ where
     response
 }
 
-/// Of any kind; which of them it is, the layer says.
+/// Messages are protobuf, in whichever of the three forms. Which of them it is, the layer says.
 fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
+    kind.and_then(|kind| kind.strip_prefix("application/grpc")).is_some_and(|form| {
+        let form = form.strip_suffix("+proto").unwrap_or(form);
+        matches!(form, "" | "-web" | "-web-text")
+    })
 }
 
 fn preflight() -> Response {
