@@ -64,6 +64,7 @@ impl Judged {
             if let Some(range) = not_global(ip)
                 && !(dev && ip.is_loopback())
             {
+                tracing::debug!(host, address = %ip, range, "not called: the address is not global");
                 return Err(UrlError::NotGlobal { host: host.clone(), address: ip, range });
             }
         }

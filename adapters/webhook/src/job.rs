@@ -16,8 +16,9 @@ use crate::token::{CONTENT_TYPE, Claims, Paid};
 /// has heard before.
 pub const ID_HEADER: &str = "webhook-id";
 
-/// How long to wait before asking again an engine that was busy.
+/// How long to wait before asking again an engine that was busy: at first, and at most, after doubling each time.
 const RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,7 @@ impl Caller {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let mut wait = RETRY;
         loop {
             match ask().await {
                 Ok(answer) => return Some(answer),
@@ -137,7 +139,7 @@ impl Caller {
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return None,
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_RETRY),
             }
         }
     }

@@ -133,6 +133,8 @@ async fn the_port_of_a_table_leads_nowhere_but_on_a_dev_node() {
     let refused =
         Outbound::new(options).unwrap().get(&format!("https://{NAME}:{}/", server.address.port())).await;
     assert!(matches!(refused, Err(Error::Url(UrlError::NotGlobal { range: "loopback", .. }))), "{refused:?}");
+    let said = refused.unwrap_err().to_string();
+    assert!(!said.contains("127.0.0.1"), "a stranger learns where a name leads inside: {said}");
     assert_eq!(server.connections(), 0);
 }
 
