@@ -8,8 +8,13 @@
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
 
 mod assets;
+mod checkout;
 mod headers;
+mod language;
+mod origin;
 mod page;
+mod problem;
+mod texts;
 
 use axum::Router;
 use axum::routing::get;
@@ -22,6 +27,8 @@ use quittance_runtime::Handle;
 /// How the pages are served.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// For trying things out: payers are told that the money is made up, and merchants may be on this machine.
+    pub dev: bool,
     /// What only the protocol can say.
     pub protocol: Protocol,
 }
@@ -46,5 +53,8 @@ struct Pages {
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
-    Router::new().route("/assets/{hash}/{*name}", get(assets::serve)).with_state(Pages { engine, options })
+    Router::new()
+        .route("/assets/{hash}/{*name}", get(assets::serve))
+        .route("/checkout/{id}", get(checkout::show))
+        .with_state(Pages { engine, options })
 }
