@@ -13,7 +13,9 @@ export async function follow({ intent, revision, refresh, online }) {
   let failures = 0;
   for (;;) {
     try {
-      const address = `/v1/intents/${encodeURIComponent(intent)}?after=${revision}&wait_ms=${WAIT}`;
+      // After a failure the first answer is wanted at once: it says that the node is there again.
+      const wait = failures > 0 ? 0 : WAIT;
+      const address = `/v1/intents/${encodeURIComponent(intent)}?after=${revision}&wait_ms=${wait}`;
       const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(WAIT + 10_000) });
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       const known = await answer.json();
