@@ -111,7 +111,8 @@ impl Checkout {
         });
         let is_open = matches!(intent.phase, Phase::Created);
         let (heading, doubt) = heading(&intent.asked, texts);
-        let code = if is_open { what_to_scan(id, intent, asker, price.as_ref(), options) } else { Code::Over };
+        let code =
+            if is_open { what_to_scan(id, intent, asker, price.as_ref(), options) } else { Code::Over };
         let command = match (&code, &asker.query.client_secret(), &asker.origin) {
             (Code::Rings(_), Some(secret), Some(origin)) if options.dev => {
                 let command = if terms.is_some() { "pay" } else { "login" };
@@ -231,7 +232,13 @@ fn kin(quarks: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn what_to_scan(id: IntentId, intent: &Intent, asker: &Asker, price: Option<&Price>, options: &Options) -> Code {
+fn what_to_scan(
+    id: IntentId,
+    intent: &Intent,
+    asker: &Asker,
+    price: Option<&Price>,
+    options: &Options,
+) -> Code {
     let Some(secret) = &asker.query.code else { return Code::Absent };
     let texts = asker.language.texts();
     let title = match (price, intent.login_domain()) {
