@@ -3,18 +3,24 @@
 //! | | |
 //! |---|---|
 //! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
+//! | `GET /intents/{id}/story` | what happened to an intent: who told whom what, with places in the log |
+//! | `GET /intents/{id}/story/arrows` | the same as JSON |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
 //!
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
 
 mod assets;
 mod checkout;
+mod figures;
 mod headers;
 mod language;
 mod origin;
 mod page;
 mod problem;
+mod story;
 mod texts;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
@@ -23,6 +29,10 @@ use quittance_core::ids::IntentId;
 use quittance_core::money::NativeAmount;
 use quittance_core::state::Asked;
 use quittance_runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// Histories that may be read from the log at a time.
+const MAX_READING: usize = 4;
 
 /// How the pages are served.
 #[derive(Clone, Debug)]
@@ -49,6 +59,7 @@ pub struct Protocol {
 struct Pages {
     engine: Handle,
     options: Options,
+    reading: Arc<Semaphore>,
 }
 
 /// The routes.
@@ -56,5 +67,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
         .route("/checkout/{id}", get(checkout::show))
-        .with_state(Pages { engine, options })
+        .route("/intents/{id}/story", get(story::show))
+        .route("/intents/{id}/story/arrows", get(story::arrows))
+        .with_state(Pages { engine, options, reading: Arc::new(Semaphore::new(MAX_READING)) })
 }
