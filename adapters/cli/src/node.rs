@@ -33,6 +33,7 @@ use crate::listener::Places;
 #[cfg(unix)]
 use crate::operator::Operator;
 use crate::outbound::OutboundFile;
+use crate::pages;
 use crate::progress::Progress;
 use crate::rates;
 
@@ -169,6 +170,7 @@ impl Node {
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
+            .merge(quittance_pages::router(engine.handle(), pages::options()))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
         let addresses = Addresses::new(options.limits.clone());

@@ -1,0 +1,50 @@
+//! The pages that people see.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
+//! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
+//!
+//! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
+
+mod assets;
+mod headers;
+mod page;
+
+use axum::Router;
+use axum::routing::get;
+use quittance_core::currency::Currency;
+use quittance_core::ids::IntentId;
+use quittance_core::money::NativeAmount;
+use quittance_core::state::Asked;
+use quittance_runtime::Handle;
+
+/// How the pages are served.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What only the protocol can say.
+    pub protocol: Protocol,
+}
+
+/// What pages need of the protocol: functions, since adapters do not know each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol {
+    /// The drawn code of an intent (protocol a.6) as SVG, from what it asks for and its client secret, with a title for those who
+    /// cannot see it. `None` when the code made of them is not that of the intent (protocol a.5).
+    pub ring_code: fn(id: IntentId, asked: &Asked, client_secret: &str, title: &str) -> Option<String>,
+    /// A QR code of a link as SVG, with a title. `None` when the link is too long for one.
+    pub qr_code: fn(link: &str, title: &str) -> Option<String>,
+    /// An amount as decimal text in the currency's major unit, with as many decimals as the currency has.
+    pub amount: fn(Currency, NativeAmount) -> String,
+}
+
+#[derive(Clone, Debug)]
+struct Pages {
+    engine: Handle,
+    options: Options,
+}
+
+/// The routes.
+pub fn router(engine: Handle, options: Options) -> Router {
+    Router::new().route("/assets/{hash}/{*name}", get(assets::serve)).with_state(Pages { engine, options })
+}
