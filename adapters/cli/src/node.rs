@@ -170,7 +170,7 @@ impl Node {
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
-            .merge(quittance_pages::router(engine.handle(), pages::options()))
+            .merge(quittance_pages::router(engine.handle(), pages::options(options.dev)))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
         let addresses = Addresses::new(options.limits.clone());

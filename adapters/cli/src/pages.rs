@@ -13,8 +13,8 @@ use crate::pay;
 use crate::picture::Qr;
 
 /// Pages of a node.
-pub(crate) fn options() -> Options {
-    Options { protocol: Protocol { ring_code, qr_code, amount: document::amount } }
+pub(crate) fn options(dev: bool) -> Options {
+    Options { dev, protocol: Protocol { ring_code, qr_code, amount: document::amount } }
 }
 
 fn ring_code(id: IntentId, asked: &Asked, client_secret: &str, title: &str) -> Option<String> {

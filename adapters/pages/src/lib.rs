@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
+//! | `GET /v1/elements/…` | what the official elements frame in a merchant's page, and `here.js`, which makes them |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
 //!
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
@@ -10,6 +11,8 @@
 mod assets;
 mod headers;
 mod page;
+mod views;
+mod wallet;
 
 use axum::Router;
 use axum::routing::get;
@@ -22,6 +25,8 @@ use quittance_runtime::Handle;
 /// How the pages are served.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whether this node is for trying things out, where deposits are anybody's.
+    pub dev: bool,
     /// What only the protocol can say.
     pub protocol: Protocol,
 }
@@ -46,5 +51,8 @@ struct Pages {
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
-    Router::new().route("/assets/{hash}/{*name}", get(assets::serve)).with_state(Pages { engine, options })
+    Router::new()
+        .route("/assets/{hash}/{*name}", get(assets::serve))
+        .merge(views::routes())
+        .with_state(Pages { engine, options })
 }

@@ -80,11 +80,10 @@ export function terms(options) {
 
 /** @param {Options} options */
 async function nonceOf({ clientSecret, idempotencyKey }) {
-  if (clientSecret !== undefined && idempotencyKey !== undefined) {
-    throw new RangeError("clientSecret and idempotencyKey: expected one of the two");
-  }
-  if (clientSecret !== undefined) return nonceOfSecret(clientSecret);
-  if (idempotencyKey !== undefined) return nonceOfKey(idempotencyKey);
+  // Empty texts count as none in the official package too.
+  if (clientSecret && idempotencyKey) throw new RangeError("clientSecret and idempotencyKey: expected one of the two");
+  if (clientSecret) return nonceOfSecret(clientSecret);
+  if (idempotencyKey) return nonceOfKey(idempotencyKey);
   throw new RangeError("clientSecret: expected it, or an idempotencyKey");
 }
 
