@@ -17,13 +17,15 @@ pub(crate) enum Purpose {
     Shop,
     /// A page that any merchant's page frames.
     View,
+    /// The payer's app, which reads codes with the camera.
+    Wallet,
 }
 
 impl Purpose {
     /// Its Content-Security-Policy (level 3).
     fn policy(self) -> &'static str {
         match self {
-            Self::Page => {
+            Self::Page | Self::Wallet => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             }
@@ -43,6 +45,7 @@ impl Purpose {
     fn permissions(self) -> &'static str {
         match self {
             Self::Page | Self::Shop | Self::View => "camera=(), microphone=(), geolocation=(), payment=()",
+            Self::Wallet => "camera=(self), microphone=(), geolocation=(), payment=()",
         }
     }
 }

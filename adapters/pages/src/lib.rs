@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
 //! | `GET /v1/elements/…` | what the official elements frame in a merchant's page, and `here.js`, which makes them |
+//! | `GET /wallet` | the payer's app, with [`Options::dev`] alone |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
 //!
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
@@ -51,8 +52,10 @@ struct Pages {
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
+    let wallet = if options.dev { wallet::routes() } else { Router::new() };
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
         .merge(views::routes())
+        .merge(wallet)
         .with_state(Pages { engine, options })
 }
