@@ -10,8 +10,13 @@
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
 
 mod assets;
+mod checkout;
 mod headers;
+mod language;
+mod origin;
 mod page;
+mod problem;
+mod texts;
 mod views;
 mod wallet;
 
@@ -26,7 +31,7 @@ use quittance_runtime::Handle;
 /// How the pages are served.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether this node is for trying things out, where deposits are anybody's.
+    /// For trying things out: payers are told that the money is made up, and merchants may be on this machine.
     pub dev: bool,
     /// What only the protocol can say.
     pub protocol: Protocol,
@@ -55,6 +60,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let wallet = if options.dev { wallet::routes() } else { Router::new() };
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
+        .route("/checkout/{id}", get(checkout::show))
         .merge(views::routes())
         .merge(wallet)
         .with_state(Pages { engine, options })

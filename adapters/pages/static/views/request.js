@@ -135,7 +135,8 @@ function state(now, detail) {
   if (closing && now !== "done") return;
   document.body.dataset.state = now;
   part("status").textContent = say(lang, textOf(now));
-  part("detail").textContent = detail ?? "";
+  // The protocol's name of a failure is for programs.
+  part("detail").textContent = detail?.replace(/^\[[a-z_]+\] ?/, "") ?? "";
   part("detail").hidden = !detail;
   if (now === "done") {
     rememberApp();
