@@ -3,6 +3,7 @@
 //! Their address has a hash over all of them in it: one that is kept for ever can never be an old one, and modules find each
 //! other by relative names.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
@@ -37,6 +38,11 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
 pub(crate) fn url(name: &str) -> String {
     debug_assert!(Files::get(name).is_some(), "there is no asset {name}");
     format!("/assets/{}/{name}", *HASH)
+}
+
+/// A file below `static`.
+pub(crate) fn bytes(name: &str) -> Option<Cow<'static, [u8]>> {
+    Files::get(name).map(|file| file.data)
 }
 
 /// A file's bytes with its type, or nothing where there is none.

@@ -15,13 +15,17 @@ pub(crate) enum Purpose {
     Page,
     /// A page that frames elements of this node.
     Shop,
+    /// A page that any merchant's page frames.
+    View,
+    /// The payer's app, which reads codes with the camera.
+    Wallet,
 }
 
 impl Purpose {
     /// Its Content-Security-Policy (level 3).
     fn policy(self) -> &'static str {
         match self {
-            Self::Page => {
+            Self::Page | Self::Wallet => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             }
@@ -29,13 +33,19 @@ impl Purpose {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                  frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             }
+            // Whoever frames it sees a code that only the payer's app can use: there is nothing to be clicked into.
+            Self::View => {
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                 base-uri 'none'; form-action 'none'; frame-ancestors *"
+            }
         }
     }
 
     /// What it may ask a browser for.
     fn permissions(self) -> &'static str {
         match self {
-            Self::Page | Self::Shop => "camera=(), microphone=(), geolocation=(), payment=()",
+            Self::Page | Self::Shop | Self::View => "camera=(), microphone=(), geolocation=(), payment=()",
+            Self::Wallet => "camera=(self), microphone=(), geolocation=(), payment=()",
         }
     }
 }
@@ -47,7 +57,10 @@ pub(crate) fn secure(headers: &mut HeaderMap, purpose: Purpose) {
     headers.insert(PERMISSIONS_POLICY, text(purpose.permissions()));
     headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
     headers.insert(REFERRER_POLICY, text("no-referrer"));
-    headers.insert(CROSS_ORIGIN_OPENER_POLICY, text("same-origin"));
+    // A view is not a window of its own: what it opens has to come from the merchant's page.
+    if purpose != Purpose::View {
+        headers.insert(CROSS_ORIGIN_OPENER_POLICY, text("same-origin"));
+    }
     headers.insert(CACHE_CONTROL, text("no-store"));
     headers.insert(VARY, text("accept-language"));
 }

@@ -5,6 +5,8 @@
 //! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
 //! | `GET /intents/{id}/story` | what happened to an intent: who told whom what, with places in the log |
 //! | `GET /intents/{id}/story/arrows` | the same as JSON |
+//! | `GET /v1/elements/…` | what the official elements frame in a merchant's page, and `here.js`, which makes them |
+//! | `GET /wallet` | the payer's app, with [`Options::dev`] alone |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
 //!
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
@@ -19,6 +21,8 @@ mod page;
 mod problem;
 mod story;
 mod texts;
+mod views;
+mod wallet;
 
 use std::sync::Arc;
 
@@ -64,10 +68,13 @@ struct Pages {
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
+    let wallet = if options.dev { wallet::routes() } else { Router::new() };
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
         .route("/checkout/{id}", get(checkout::show))
         .route("/intents/{id}/story", get(story::show))
         .route("/intents/{id}/story/arrows", get(story::arrows))
+        .merge(views::routes())
+        .merge(wallet)
         .with_state(Pages { engine, options, reading: Arc::new(Semaphore::new(MAX_READING)) })
 }
