@@ -36,6 +36,7 @@ use crate::outbound::OutboundFile;
 use crate::pages;
 use crate::progress::Progress;
 use crate::rates;
+use crate::shop::ShopOptions;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -76,6 +77,8 @@ pub(crate) struct NodeOptions {
     pub(crate) admission: Admission,
     /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
     pub(crate) nonces: Option<usize>,
+    /// The demo's shop.
+    pub(crate) shop: Option<ShopOptions>,
 }
 
 impl NodeOptions {
@@ -87,7 +90,7 @@ impl NodeOptions {
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
-        let nonces = None;
+        let (nonces, shop) = (None, None);
         Self {
             data,
             listen,
@@ -103,6 +106,7 @@ impl NodeOptions {
             limits,
             admission,
             nonces,
+            shop,
         }
     }
 
@@ -150,6 +154,8 @@ impl Node {
         })?;
         let address = listener.local_addr().map_err(CliError::failed)?;
         let outbound = options.outbound.open(options.dev)?;
+        let mut pages = pages::options(options.dev);
+        pages.shop = options.shop.as_ref().map(|shop| shop.open(&format!("http://{address}"))).transpose()?;
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
@@ -170,7 +176,7 @@ impl Node {
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
-            .merge(quittance_pages::router(engine.handle(), pages::options(options.dev)))
+            .merge(quittance_pages::router(engine.handle(), pages))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
         let addresses = Addresses::new(options.limits.clone());
