@@ -12,7 +12,8 @@ import * as store from "./store.js";
 import { check, generate, seedOf } from "./words.js";
 
 const WORDS = "/wallet/words.txt";
-const DEPOSIT = 1_000_000_000;
+/** In quarks: a million kin, for some dozens of coffees at the rates of `--dev`. */
+const DEPOSIT = 100_000_000_000;
 const QUARKS_PER_KIN = 100_000n;
 const LANG = "en";
 
