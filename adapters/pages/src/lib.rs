@@ -3,6 +3,8 @@
 //! | | |
 //! |---|---|
 //! | `GET /checkout/{id}?code=SECRET` | a request for a payment, for merchants without the SDK |
+//! | `GET /intents/{id}/story` | what happened to an intent: who told whom what, with places in the log |
+//! | `GET /intents/{id}/story/arrows` | the same as JSON |
 //! | `GET /v1/elements/…` | what the official elements frame in a merchant's page, and `here.js`, which makes them |
 //! | `GET /wallet` | the payer's app, with [`Options::dev`] alone |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
@@ -11,14 +13,18 @@
 
 mod assets;
 mod checkout;
+mod figures;
 mod headers;
 mod language;
 mod origin;
 mod page;
 mod problem;
+mod story;
 mod texts;
 mod views;
 mod wallet;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
@@ -27,6 +33,10 @@ use quittance_core::ids::IntentId;
 use quittance_core::money::NativeAmount;
 use quittance_core::state::Asked;
 use quittance_runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// Histories that may be read from the log at a time.
+const MAX_READING: usize = 4;
 
 /// How the pages are served.
 #[derive(Clone, Debug)]
@@ -53,6 +63,7 @@ pub struct Protocol {
 struct Pages {
     engine: Handle,
     options: Options,
+    reading: Arc<Semaphore>,
 }
 
 /// The routes.
@@ -61,7 +72,9 @@ pub fn router(engine: Handle, options: Options) -> Router {
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
         .route("/checkout/{id}", get(checkout::show))
+        .route("/intents/{id}/story", get(story::show))
+        .route("/intents/{id}/story/arrows", get(story::arrows))
         .merge(views::routes())
         .merge(wallet)
-        .with_state(Pages { engine, options })
+        .with_state(Pages { engine, options, reading: Arc::new(Semaphore::new(MAX_READING)) })
 }

@@ -3,13 +3,14 @@
 use askama::Template;
 use quittance_core::event::CanceledBy;
 use quittance_core::ids::{AccountId, IntentId, Timestamp};
-use quittance_core::money::QUARKS_PER_KIN;
+use quittance_core::money::Quarks;
 use quittance_core::state::{Asked, Intent, Phase, TransactionState};
 use quittance_core::terms::Terms;
 use url::Url;
 
 use super::link::{Query, Ways, host};
 use crate::Options;
+use crate::figures::{kin, moment};
 use crate::language::Language;
 use crate::texts::{Texts, fill};
 
@@ -111,7 +112,8 @@ impl Checkout {
         });
         let is_open = matches!(intent.phase, Phase::Created);
         let (heading, doubt) = heading(&intent.asked, texts);
-        let code = if is_open { what_to_scan(id, intent, asker, price.as_ref(), options) } else { Code::Over };
+        let code =
+            if is_open { what_to_scan(id, intent, asker, price.as_ref(), options) } else { Code::Over };
         let command = match (&code, &asker.query.client_secret(), &asker.origin) {
             (Code::Rings(_), Some(secret), Some(origin)) if options.dev => {
                 let command = if terms.is_some() { "pay" } else { "login" };
@@ -145,7 +147,7 @@ impl Checkout {
             words: words.unwrap_or_default(),
             state: state(intent, texts),
             notes: notes(intent, language),
-            deadline: is_open.then(|| moment(intent.expires_at)),
+            deadline: is_open.then(|| last_moment(intent.expires_at)),
             code,
             address,
             command,
@@ -219,19 +221,20 @@ fn notes(intent: &Intent, language: Language) -> Vec<String> {
     }
     let settled = intent.refunds.iter().filter(|refund| refund.progress.state() == TransactionState::Settled);
     // At most what was paid, which is checked before a refund is accepted.
-    let quarks = settled.map(|refund| refund.refund.quarks.get()).fold(0, u64::saturating_add);
-    if quarks > 0 {
+    let quarks = Quarks::checked_sum(settled.map(|refund| refund.refund.quarks)).unwrap_or(Quarks::MAX);
+    if quarks > Quarks::ZERO {
         notes.push(fill(texts.given_back, "amount", &language.number(&kin(quarks))));
     }
     notes
 }
 
-fn kin(quarks: u64) -> String {
-    let text = format!("{}.{:05}", quarks / QUARKS_PER_KIN, quarks % QUARKS_PER_KIN);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn what_to_scan(id: IntentId, intent: &Intent, asker: &Asker, price: Option<&Price>, options: &Options) -> Code {
+fn what_to_scan(
+    id: IntentId,
+    intent: &Intent,
+    asker: &Asker,
+    price: Option<&Price>,
+    options: &Options,
+) -> Code {
     let Some(secret) = &asker.query.code else { return Code::Absent };
     let texts = asker.language.texts();
     let title = match (price, intent.login_domain()) {
@@ -263,22 +266,7 @@ fn onward(intent: &Intent, ways: &Ways, texts: &Texts) -> Option<Onward> {
     way.map(onward)
 }
 
-fn moment(at: Timestamp) -> Moment {
-    let micros = i64::try_from(at.0).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
+fn last_moment(at: Timestamp) -> Moment {
+    let at = moment(at);
     Moment { exact: at.to_string(), shown: at.strftime("%Y-%m-%d %H:%M UTC").to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kin_are_written_without_needless_zeros() {
-        for (quarks, text) in
-            [(1, "0.00001"), (100_000, "1"), (250_000_000, "2500"), (12_345_678, "123.45678")]
-        {
-            assert_eq!(kin(quarks), text);
-        }
-    }
 }

@@ -3,7 +3,7 @@
 
 import { countDown, inLocalTime } from "./clock.js";
 import { leave } from "./leave.js";
-import { follow } from "./follow.js";
+import { follow } from "../follow.js";
 
 const page = /** @type {HTMLElement} */ (document.querySelector("#checkout"));
 /** What may change while somebody looks. */

@@ -8,8 +8,9 @@ export function inLocalTime(language) {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const at = new Date(time.getAttribute("datetime") ?? "");
     if (Number.isNaN(at.getTime())) continue;
+    const region = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
     // The digits of the amount beside it: Latin ones in every language.
-    const format = new Intl.DateTimeFormat(`${language}-u-nu-latn`, { dateStyle: "medium", timeStyle: "short" });
+    const format = new Intl.DateTimeFormat(`${region}-u-nu-latn`, { dateStyle: "medium", timeStyle: "short" });
     const shown = time.querySelector("bdi") ?? time;
     shown.textContent = format.format(at);
   }
