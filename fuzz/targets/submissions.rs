@@ -17,8 +17,8 @@ use quittance_core::payment::Payment;
 const NODE: PublicKey = PublicKey([7; 32]);
 const SERVICE: AccountId = AccountId([8; 32]);
 
-/// Bytes as `SubmitActions`, as they are and once more under a signature, which the fuzzer cannot guess; and as instructions of a
-/// transaction.
+/// Bytes as `SubmitActions`, as they are and once more under a signature, which the fuzzer cannot guess; and as instructions
+/// of a transaction.
 pub(crate) fn submit_actions(bytes: &[u8]) {
     let _ = Submission::read(bytes);
     transaction(bytes);

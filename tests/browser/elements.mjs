@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { order } from "./lib/merchant.mjs";
 import { ringCode } from "./lib/picture.mjs";
 import { Counter, openShop, poem, scene } from "./lib/shop.mjs";
 import { stage } from "./lib/stage.mjs";
@@ -141,6 +142,21 @@ await stage(async (stage) => {
     const { id } = await pay(drawn);
     assert.equal((await counter.hears("success")).args.intent, id);
     assert.deepEqual(await counter.events(), ["invoke", "success"]);
+    await counter.page.close();
+  });
+
+  await scene("a payer who comes too late and believes that it can still be paid, and a shop that is told of a refusal", async () => {
+    stage.expect(/stream timeout/i);
+    const known = await order(node, { expiresIn: 4_000 });
+    const counter = await open(shop.page({ ...PRICE, clientSecret: known.clientSecret }));
+    await counter.press();
+    await counter.at("ready");
+    assert.equal(await counter.intent(), known.id);
+    const view = await counter.at("expired");
+    await stage.shot(counter.page, "elements-modal-expired");
+    await view.locator("#close").click();
+    assert.equal((await counter.hears("error")).args.message, "stream_timed_out");
+    assert.equal((await counter.events()).includes("cancel"), false);
     await counter.page.close();
   });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { Counter } from "./lib/shop.mjs";
 import { ELEMENTS, stage } from "./lib/stage.mjs";
 
 await stage(
@@ -16,19 +17,22 @@ await stage(
 
     // Lost if this fails: the first minute of everybody who tries Quittance.
     const began = Date.now();
-    const pay = async () => {
-      await page.frameLocator("iframe[name=payment-request-button]").locator("#button").click();
-      await page.waitForSelector("#events li");
-      const modal = page.frameLocator("iframe[name^=payment-request-modal]");
-      const wallet = await modal.locator("#wallet").getAttribute("href");
-      return { modal, wallet };
-    };
-    const { wallet } = await pay();
-    const known = await orderOf(node, wallet);
-    await node.pay(known, payer);
+    const counter = new Counter(page);
+    await counter.press();
+    const view = await counter.view();
+    const opened = visitor.waitForEvent("page");
+    await view.locator("#wallet").click();
+    const wallet = await opened;
+    await wallet.getByRole("button", { name: "Create a new key" }).click();
+    await wallet.getByRole("button", { name: "I have written them down" }).click();
+    await wallet.getByRole("button", { name: /^Add / }).click();
+    await wallet.locator("#confirm").click();
     await page.waitForSelector("#told.good");
     assert.ok(Date.now() - began < 60_000);
-    assert.deepEqual(await page.locator("#events li").allTextContents(), ["invoke", `success ${known.id}`]);
+    const story = (await page.locator("#story").getAttribute("href")) ?? "";
+    const id = story.split("/").at(-2) ?? "";
+    assert.equal((await node.intent(id)).state, "confirmed");
+    assert.deepEqual(await page.locator("#events li").allTextContents(), ["invoke", `success ${id}`]);
     await stage.accessible(page, "a sale");
     await stage.shot(page, "shop-paid-light-desktop");
     await page.getByRole("link", { name: "See what happened" }).click();
@@ -38,20 +42,20 @@ await stage(
 
     // Lost if this fails: customers without the element, or without scripts.
     const plain = await stage.visitor({ js: false });
-    const counter = await plain.newPage();
-    await counter.goto(`${node.url}/shop/goods/croissant`);
-    await counter.getByRole("button", { name: "Pay on a page of its own" }).click();
-    const address = new URL(counter.url());
+    const checkout = await plain.newPage();
+    await checkout.goto(`${node.url}/shop/goods/croissant`);
+    await checkout.getByRole("button", { name: "Pay on a page of its own" }).click();
+    const address = new URL(checkout.url());
     const bought = { id: address.pathname.split("/").at(-1) ?? "", clientSecret: address.searchParams.get("code") ?? "" };
-    assert.equal(await counter.textContent(".price b"), "0.75");
+    assert.equal(await checkout.textContent(".price b"), "0.75");
     await node.pay(bought, payer);
-    await counter.reload();
-    await counter.getByRole("link", { name: `Go on to ${new URL(node.url).host}` }).click();
-    assert.equal(await counter.textContent("h1"), "Thank you");
+    await checkout.reload();
+    await checkout.getByRole("link", { name: `Go on to ${new URL(node.url).host}` }).click();
+    assert.equal(await checkout.textContent("h1"), "Thank you");
     // Lost if this fails: goods for everybody who can write an address.
     const unpaid = await (await fetch(`${node.url}/shop/orders`, { method: "POST", body: new URLSearchParams({ good: "poem" }), headers: { accept: "application/json" } })).json();
-    await counter.goto(`${node.url}/shop/thanks?intent=${unpaid.id}`);
-    assert.equal(await counter.textContent("h1"), "Not paid");
+    await checkout.goto(`${node.url}/shop/thanks?intent=${unpaid.id}`);
+    assert.equal(await checkout.textContent("h1"), "Not paid");
     await plain.close();
 
     for (const [path, status] of /** @type {[string, number][]} */ ([
@@ -87,11 +91,3 @@ await stage(
   },
   { args: ["demo", "--serve", "--elements", ELEMENTS] },
 );
-
-/** The order that a wallet is given. @param {any} node @param {string | null} link */
-async function orderOf(node, link) {
-  const encoded = /p=(.*)$/.exec(link ?? "")?.[1] ?? "";
-  const { clientSecret } = JSON.parse(Buffer.from(decodeURIComponent(encoded), "base64").toString());
-  const made = await node.run("code", link, "--qr", "--link", "https://shop.example/");
-  return { id: made.id, clientSecret };
-}

@@ -16,10 +16,10 @@ const HERE: Here = here!();
 const STRANGER: &str = "203.0.113.7";
 
 fn serve(limits: &str) -> (tempfile::TempDir, Server) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("node.toml");
-    fs::write(&file, format!("[limits]\n{limits}\n")).unwrap();
-    let config = file.to_str().unwrap();
+    fs::write(&file, format!("[limits]\n{limits}\n")).expect("a file");
+    let config = file.to_str().expect("a path in UTF-8");
     let server = HERE.serve_with(&directory.path().join("data"), &["--config", config]);
     (directory, server)
 }

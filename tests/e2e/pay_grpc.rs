@@ -1,12 +1,22 @@
-//! `quittance pay --grpc`: an official payer's conversation, from another process, with the real server.
+//! An official payer's conversation, from another process, with the real server: by `quittance pay --grpc`, by an app
+//! written from the protocol alone, and through the official client's WebSocket.
 
 use data_encoding::HEXLOWER;
-use quittance_code_api::key::PublicKey;
+use prost::Message as _;
+use quittance_code_api::key::{KeyPair, PublicKey};
+use quittance_code_api::payer::Order;
+use quittance_code_api::proto::code::transaction::v2::SubmitIntentResponse;
+use quittance_code_api::proto::code::transaction::v2::submit_intent_response::Response;
 use quittance_code_api::request::Fee;
+use quittance_core::currency::Currency;
+use quittance_core::ids::AccountId;
+use quittance_core::money::{NativeAmount, Quarks};
 use quittance_tests::here;
+use quittance_tests::http;
 use quittance_tests::people::{MERCHANT, create, intent, order, order_with_fees};
 use quittance_tests::process::{Here, text};
-use serde_json::json;
+use quittance_tests::{driver::Driver, sdk};
+use serde_json::{Value, json};
 
 const HERE: Here = here!();
 const PURSE: u64 = 1_000_000_000_000;
@@ -88,5 +98,127 @@ fn a_payer_goes_no_further_than_its_bounds() {
     let id = request.intent_id().to_string();
     let shown = HERE.run(["show", &id, "--server", server.url(), "--json"]).json();
     assert_eq!(text(&shown["state"]), "created");
+    server.stop();
+}
+
+/// Lost if this fails: an app whose makers have read the protocol, and not this code, builds other transactions than the
+/// node and cannot pay.
+#[test]
+fn an_app_written_from_the_protocol_alone_signs_the_same_transactions() {
+    let python = sdk::python_grpc(&HERE);
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let node = Driver::python(&python, "grpc_payer.py", server.url());
+    let (mut app, seed) = (node, [0x42; 32]);
+    let payer = KeyPair::from_seed(&seed);
+    let account = payer.public_key().to_string();
+    let deposit = ["account", "deposit", &account, "1000000000000", "--server", server.url()];
+    assert_eq!(HERE.run(deposit).code, 0);
+    let fees = [(PublicKey([3; 32]), 125), (PublicKey([4; 32]), 3)];
+    let shares = fees.map(|(destination, basis_points)| Fee { destination, basis_points });
+    let here = http::get(server.address(), "/v1/node").expect("a node");
+    let here: Value = serde_json::from_slice(&here.body).expect("JSON");
+    for (currency, hundredths) in [("usd", 25), ("eur", 31), ("jpy", 4_000), ("ngn", 55_555)] {
+        let request = order_with_fees(MERCHANT, hundredths, currency, currency, Some(&shares));
+        create(server.address(), &request).expect("a node").expect("an intent");
+        let id = request.intent_id().to_string();
+        let options = |spoil: bool| {
+            json!({
+                "payer": HEXLOWER.encode(&seed),
+                "node": here["node"],
+                "intent": id,
+                "destination": MERCHANT,
+                "currency": currency,
+                "amount": format!("{}.{:02}", hundredths / 100, hundredths % 100),
+                "fees": fees.map(|(account, bps)| json!([account.to_string(), bps])),
+                "spoil": spoil,
+            })
+        };
+        let spoilt = app.call("pay", &options(true)).expect("an answer");
+        assert_eq!(spoilt, json!(["SIGNATURE_ERROR", ""]), "{currency}: the one signature is named");
+        assert_eq!(app.call("pay", &options(false)), Ok(json!("paid")), "{currency}");
+        let again = app.call("pay", &options(false)).expect("an answer");
+        assert_eq!(again, json!(["STALE_STATE", "intent already exists"]), "{currency}");
+        let known = intent(server.address(), &id).expect("a node").expect("an intent");
+        assert_eq!(known.payment.expect("a payment").payer, account);
+    }
+    server.stop();
+}
+
+/// Lost if this fails: a node whose operator asks no fee, or another, or few nonces, has payers who pay a wrong one or none
+/// at all.
+#[test]
+fn a_payer_pays_the_fee_that_the_protocol_names_or_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |name: &str, config: &str| {
+        let file = directory.path().join(name).with_extension("toml");
+        std::fs::write(&file, config).expect("a configuration");
+        let file = file.to_str().expect("UTF-8");
+        let server = HERE.serve_with(&directory.path().join(name), &["--config", file]);
+        let (key, _) = HERE.funded_key(directory.path(), &server, PURSE);
+        let request = order(MERCHANT, 25, "usd", name);
+        create(server.address(), &request).expect("a node").expect("an intent");
+        let key = key.to_str().expect("UTF-8");
+        let arguments = ["pay", &HEXLOWER.encode(request.payload()), "--grpc", "--key", key];
+        let ran = HERE.run(arguments.into_iter().chain(["--server", server.url(), "--json"]));
+        let known = intent(server.address(), &request.intent_id().to_string());
+        let payment = known.expect("a node").expect("an intent").payment;
+        server.stop();
+        std::fs::remove_file(key).expect("the key");
+        (ran, payment.map(|payment| payment.transfers.len()))
+    };
+    let (free, transfers) = check("free", "nonces = 1\n[policy]\nservice_fee_us_cents = 0\n");
+    assert_eq!((free.code, transfers), (0, Some(1)), "{}", free.stderr);
+    let (dear, transfers) = check("dear", "[policy]\nservice_fee_us_cents = 2\n");
+    assert_eq!((dear.code, transfers), (3, None), "{}", dear.stderr);
+    assert!(dear.stderr.contains("code fee payment amount must be $0.02 USD"), "{}", dear.stderr);
+    let (few, transfers) = check("few", "nonces = 1\n");
+    assert_eq!((few.code, transfers), (4, None), "{}", few.stderr);
+    assert!(few.stderr.contains("no nonce is free"), "{}", few.stderr);
+}
+
+/// Lost if this fails: what official clients speak over a WebSocket is not what the node hears there.
+#[test]
+fn the_official_client_carries_a_submission_over_a_web_socket() {
+    let modules = sdk::javascript(&HERE);
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = HERE.serve(&directory.path().join("data"));
+    let payer = KeyPair::from_seed(&[0x43; 32]);
+    let account = payer.public_key().to_string();
+    let deposit = ["account", "deposit", &account, "1000000000000", "--server", server.url()];
+    assert_eq!(HERE.run(deposit).code, 0);
+    let here = http::get(server.address(), "/v1/node").expect("a node");
+    let here: Value = serde_json::from_slice(&here.body).expect("JSON");
+    let request = order(MERCHANT, 25, "usd", "order-1");
+    create(server.address(), &request).expect("a node").expect("an intent");
+    let order = Order {
+        intent: request.intent_id(),
+        node: text(&here["node"]).parse().expect("a key"),
+        destination: AccountId(MERCHANT.parse::<PublicKey>().expect("a key").0),
+        currency: Currency::USD,
+        amount: NativeAmount::from_hundredths(25).expect("an amount"),
+        fees: &[],
+        rate: "0.00002".parse().expect("a rate"),
+        service_fee: Some(Quarks::new(50_000_000)),
+    };
+    let draft = order.draft(&payer).expect("a draft");
+    let mut app = Driver::node(&modules, "submit.cjs", server.url());
+    let mut call = |name: &str, message: &[u8]| {
+        let answer = app.call(name, &json!({ "message": HEXLOWER.encode(message) }));
+        answer.unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let answer = call("submit", &draft.first_message());
+    assert_eq!(answer["kind"], "serverParameters", "{answer}");
+    let message = HEXLOWER.decode(text(&answer["message"]).as_bytes()).expect("hex");
+    let response = SubmitIntentResponse::decode(message.as_slice()).expect("a response").response;
+    let Some(Response::ServerParameters(parameters)) = response else { panic!("{response:?}") };
+    let signatures = draft.second_message(&payer, &parameters).expect("signatures");
+    assert_eq!(call("sign", &signatures)["kind"], "success");
+    let again = call("submit", &draft.first_message());
+    let reason = &again["json"]["error"]["errorDetails"][0]["reasonString"]["reason"];
+    assert_eq!(
+        (&again["json"]["error"]["code"], reason),
+        (&json!("STALE_STATE"), &json!("intent already exists"))
+    );
     server.stop();
 }

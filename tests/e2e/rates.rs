@@ -57,7 +57,7 @@ fn a_new_file_is_a_new_price_and_a_broken_one_keeps_the_old() {
     let write = |text: &str| fs::write(&file, text).expect("the file");
     write("usd = \"0.00003\"\njpy = \"0.0031415926535897932\"\n");
     until_usd(&server, 0.000_03);
-    assert_eq!(rates(&server).rates.len(), 2);
+    assert_eq!(rates(&server).rates.len(), 3, "the two and kin itself");
     assert_eq!(rates(&server).rates.get("jpy"), Some(&0.003_141_592_653_589_793_2));
 
     write("usd = 0.00004\n");
@@ -125,11 +125,21 @@ fn an_operator_who_asks_for_the_impossible_is_told_before_the_node_starts() {
         ("[rate_source]\nfile = \"a\"\nevery_s = 0\n", "rate_source.every_s: expected 1 to 86400, got 0"),
         ("[rate_source]\nfile = \"a\"\n[rates]\nusd = \"1\"\n", "rates and rate_source are both given"),
         ("[rate_source]\nfil = \"a\"\n", "unknown field"),
+        ("[rate_source]\nurl = \"http://rates.example/kin\"\n", "rate_source.url: url scheme must be https"),
+        ("[rate_source]\nurl = \"https://10.0.0.1/kin\"\n", "rate_source.url: "),
     ] {
         fs::write(&path, config).expect("a file");
         let path = path.to_str().expect("a path in UTF-8");
         let data = directory.path().join("data");
-        let ran = HERE.run(["serve", "--config", path, "--data", data.to_str().expect("a path")]);
+        let ran = HERE.run([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            path,
+            "--data",
+            data.to_str().expect("a path"),
+        ]);
         assert_eq!(ran.code, 2, "{config}: {}", ran.stderr);
         assert!(ran.stderr.contains(said), "{config}: expected {said:?}, got {}", ran.stderr);
     }

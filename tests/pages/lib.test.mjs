@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const root = new URL("../../", import.meta.url);
-const load = (name) => import(new URL(`adapters/pages/static/lib/${name}`, root));
+const load = (name, folder = "lib") => import(new URL(`adapters/pages/static/${folder}/${name}`, root));
 const { concat, equal, fromHex, hex, utf8, base64, fromBase64 } = await load("bytes.js");
 const base58 = await load("base58.js");
 const protobuf = await load("protobuf.js");
@@ -15,6 +15,9 @@ const keys = await load("keys.js");
 const messages = await load("messages.js");
 const options = await load("options.js");
 const rpc = await load("rpc.js");
+const { TEXTS, isolated, language, money, say } = await load("texts.js", "views");
+const device = await load("device.js", "views");
+const words = await load("words.js", "wallet");
 
 const vectors = JSON.parse(readFileSync(new URL("tests/data/protocol/vectors.json", root), "utf8"));
 const cases = (group) => {
@@ -213,4 +216,62 @@ test("signatures: a changed byte is seen", async () => {
   assert.equal(await keys.verifies(new Uint8Array(32).fill(255), utf8("pay"), signature), false);
   assert.equal(await keys.available(), true);
   assert.equal(pair.secret.extractable, false);
+});
+
+test("texts: every language says everything, with the same blanks", () => {
+  const blanks = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [lang, texts] of Object.entries(TEXTS)) {
+    assert.deepEqual(Object.keys(texts), Object.keys(TEXTS.en), lang);
+    for (const [key, text] of Object.entries(texts)) {
+      assert.deepEqual(blanks(text), blanks(TEXTS.en[key]), `${lang}.${key}`);
+      assert.notEqual(text.trim(), "", `${lang}.${key}`);
+    }
+  }
+  assert.equal(language("de-AT", []), "de");
+  assert.equal(language("xx", ["fr", "es-MX"]), "es");
+  assert.equal(language(undefined, []), "en");
+  assert.equal(say("en", "to", { name: "{amount}" }), "to {amount}");
+  for (const [lang, currency, amount, shown] of [
+    ["en", "usd", 0.25, "$0.25"],
+    ["en", "usd", 5, "$5.00"],
+    ["en", "jpy", 500, "¥500"],
+    ["en", "kin", 2500, "2,500 Kin"],
+    ["de", "eur", 0.5, "0,50\u00a0€"],
+    ["ar", "usd", 0.25, isolated("ar", "0.25\u00a0US$")],
+  ]) {
+    assert.equal(money(lang, currency, amount), shown, `${lang} ${currency} ${amount}`);
+  }
+});
+
+test("phones: the app gets the same code, and whoever may not come back is warned", async () => {
+  const address = "https://node.example/v1/elements/payment-request-modal-mobile/#/abc123/p=e30%3D";
+  const given = { currency: "usd", amount: 0.25, clientSecret: "uqM86tVJL9rhqS", confirmParams: { success: { url: "https://shop.example/?a=b&c=ü" } } };
+  const link = device.deepLink(given, address);
+  const [place, encoded] = link.split("/p=");
+  assert.equal(place, "codewallet://node.example/v1/elements/payment-request-modal-mobile/#/abc123");
+  assert.deepEqual(options.decode(encoded), given);
+  const warns = (agent) => device.obstacle(`Mozilla/5.0 ${agent}`);
+  assert.equal(warns("(iPhone) AppleWebKit/605 Version/17.0 Mobile/15E148 Safari/604.1"), undefined);
+  assert.equal(warns("(Linux; Android 14) AppleWebKit/537 Chrome/126.0 Mobile Safari/537.36"), undefined);
+  assert.equal(warns("(iPhone) AppleWebKit/605 CriOS/126.0 Mobile/15E148 Safari/604.1"), "return");
+  assert.equal(warns("(iPhone) AppleWebKit/605 Mobile/15E148 Instagram 300.0"), "embedded");
+  assert.equal(warns("(Linux; Android 14; Pixel 7; wv) AppleWebKit/537 Chrome/126.0"), "embedded");
+});
+
+test("words: they open the account that other wallets show for them", async () => {
+  const phrase = [...Array(11).fill("abandon"), "about"];
+  const pair = await keys.fromSeed(await words.seedOf(phrase));
+  assert.equal(pair.id, "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk");
+  // Any 2048 different words do to check the arithmetic.
+  const list = Array.from({ length: 2048 }, (_, index) => `w${index}`);
+  for (let round = 0; round < 50; round += 1) {
+    const made = await words.generate(list);
+    assert.deepEqual(await words.check(made.join("  "), list), made);
+    const other = [...made.slice(0, 11), made[11] === "w0" ? "w1" : "w0"];
+    const whole = await words.check(other.join(" "), list).catch((error) => error);
+    // One in sixteen last words belongs by chance.
+    if (!(whole instanceof RangeError)) assert.deepEqual(whole, other);
+  }
+  await assert.rejects(words.check("w1 w2", list), /expected 12 words, got 2/);
+  await assert.rejects(words.check(Array(12).fill("nope").join(" "), list), /word 1/);
 });

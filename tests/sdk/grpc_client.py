@@ -141,10 +141,9 @@ def health(options):
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-def unavailable(_):
-    """A method that this node does not offer."""
-    request = micropayment.GetPathMetadataRequest(path="abc")
-    payments.GetPathMetadata(request, timeout=WAIT)
+def unknown(options):
+    """A method that this node does not have."""
+    channel.unary_unary(options["method"])(b"", timeout=WAIT)
 
 
 CALLS = {
@@ -156,7 +155,7 @@ CALLS = {
     "keepAlive": keep_alive,
     "reflect": reflect,
     "health": health,
-    "unavailable": unavailable,
+    "unknown": unknown,
 }
 
 for line in sys.stdin:

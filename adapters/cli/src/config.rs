@@ -59,6 +59,8 @@ struct File {
     rates: BTreeMap<Parsed<Currency>, Parsed<Rate>>,
     /// Where they come from instead, while the node runs.
     rate_source: Option<RateSource>,
+    /// What stands in front of the path of a short link to a page that is paid for.
+    link_prefix: Option<String>,
     #[serde(default)]
     policy: PolicyFile,
     #[serde(default)]
@@ -101,6 +103,9 @@ const LOOK_AT_FILE: u64 = 5;
 const LOOK_AT_URL: u64 = 60;
 /// The longest that anybody may want to wait for new rates.
 const MAX_EVERY: u64 = 24 * 60 * 60;
+
+/// A link has 64 characters at most, and its path up to eight (protocol d.9).
+const MAX_LINK_PREFIX: usize = 56;
 
 impl RateSource {
     fn source(self) -> Result<Source, CliError> {
@@ -213,6 +218,14 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
         return Err(CliError::misuse(message).hint("put the rates into the file that rate_source names"));
     }
     options.rate_source = file.rate_source.map(RateSource::source).transpose()?;
+    if let Some(prefix) = &file.link_prefix
+        && (prefix.len() > MAX_LINK_PREFIX || !prefix.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        let message =
+            format!("link_prefix: expected at most {MAX_LINK_PREFIX} characters, such as pay.example/m/");
+        return Err(CliError::misuse(message));
+    }
+    options.link_prefix = file.link_prefix;
     options.accounts = file.accounts.into_iter().map(|account| account.0).collect();
     options.policy = file.policy;
     options.outbound = file.outbound;

@@ -61,6 +61,8 @@ pub(crate) struct NodeOptions {
     pub(crate) rates: Vec<(Currency, Rate)>,
     /// Where rates come from while the node runs.
     pub(crate) rate_source: Option<rates::Source>,
+    /// What stands in front of the path of a short link.
+    pub(crate) link_prefix: Option<String>,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) policy: PolicyFile,
     /// Whom it calls.
@@ -97,6 +99,7 @@ impl NodeOptions {
             dev,
             rates,
             rate_source,
+            link_prefix: None,
             accounts,
             policy,
             outbound,
@@ -156,6 +159,9 @@ impl Node {
         let outbound = options.outbound.open(options.dev)?;
         let mut pages = pages::options(options.dev);
         pages.shop = options.shop.as_ref().map(|shop| shop.open(&format!("http://{address}"))).transpose()?;
+        if let Some(rates::Source { from: rates::From::Url(url), .. }) = &options.rate_source {
+            outbound.host(url).map_err(|error| CliError::misuse(format!("rate_source.url: {error}")))?;
+        }
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
@@ -172,6 +178,9 @@ impl Node {
         };
         protocol.outbound = Some(outbound.clone());
         protocol.plain_domains = options.dev;
+        if let Some(prefix) = options.link_prefix.clone() {
+            protocol.link_prefix = prefix;
+        }
         let sockets = protocol.tasks.clone();
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)

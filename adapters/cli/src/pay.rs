@@ -107,6 +107,7 @@ pub(crate) async fn pay(
     }
     let amount = document::amount(terms.currency, terms.amount);
     output.note(&format!("terms     {amount} {} for {}", terms.currency, terms.destination));
+    note_site(&terms, output);
     let payer = AccountId(key.verifying_key().to_bytes());
     let (payment, submission) = match already_paid_by(&shown, payer) {
         // Said again as it was signed then; nothing is signed now.
@@ -157,6 +158,18 @@ pub(crate) fn now() -> prost_types::Timestamp {
         seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(now.subsec_nanos()).unwrap_or(0),
     }
+}
+
+/// Who asks, where the request says so.
+pub(crate) fn note_site(terms: &Terms, output: &Output) {
+    let Some(site) = &terms.site else { return };
+    let domain = &site.domain;
+    output.note(&match site.verifier {
+        Some(verifier) => {
+            format!("site      {domain}, by its key {verifier}; whoever pays may be known there")
+        }
+        None => format!("site      {domain}, by the merchant's word alone"),
+    });
 }
 
 /// The payment in `payload`, after checking that it is this payer's for this intent on this node, worth what the terms say and

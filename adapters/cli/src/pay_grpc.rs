@@ -28,7 +28,7 @@ use crate::client::Client;
 use crate::error::{CliError, Kind};
 use crate::grpc::Grpc;
 use crate::output::Output;
-use crate::pay::{AGAIN, Bounds, Paid, Seen, check_node, now, settled};
+use crate::pay::{AGAIN, Bounds, Paid, Seen, check_node, note_site, now, settled};
 use crate::terms::{from_message, signed_terms};
 
 /// The service's own fee: a cent (protocol a.7).
@@ -60,6 +60,7 @@ pub(crate) async fn pay(
     }
     let amount = document::amount(terms.currency, terms.amount);
     output.note(&format!("terms     {amount} {} for {}", terms.currency, terms.destination));
+    note_site(&terms, output);
     let repeated = paid_before(&grpc, id, &owner, node).await?;
     if !repeated {
         submit(&grpc, id, node, &owner, &terms, bounds, output).await?;

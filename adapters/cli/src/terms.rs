@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64;
 use prost::Message as _;
+use quittance_code_api::base_domain::base_domain;
 use quittance_code_api::number::hundredths_from_double;
 use quittance_code_api::proto::code::common::v1::SolanaAccountId;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
@@ -14,7 +15,7 @@ use quittance_core::ids::{AccountId, IntentId, Signature};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
 use quittance_core::payment::{Payment, Purpose};
-use quittance_core::site::{Domain, Site};
+use quittance_core::site::Site;
 use quittance_core::terms::{Fee, Terms};
 use quittance_core::verify::is_signed_by;
 use quittance_http_api::document;
@@ -145,8 +146,9 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
         }
         (Event::LoginRequested { login, .. }, Some(Kind::RequestToLogin(signed))) => {
             let verifier = signed.verifier.as_ref().map(|key| key.value.as_slice());
-            let domain = signed.domain.as_ref().and_then(|domain| base_domain(&domain.value));
-            verifier == Some(login.verifier.0.as_slice()) && domain.as_ref() == Some(&login.domain)
+            let domain = signed.domain.as_ref().and_then(|domain| base_domain(&domain.value).ok());
+            verifier == Some(login.verifier.0.as_slice())
+                && domain.is_some_and(|base| base.domain == login.domain)
         }
         (Event::IntentCanceled { .. }, Some(Kind::ClientRejectedLogin(_))) => true,
         (Event::CodeScanned { .. }, Some(Kind::CodeScanned(_))) => true,
@@ -198,14 +200,7 @@ fn site(bill: &RequestToReceiveBill) -> Option<Option<Box<Site>>> {
         None => None,
         Some(key) => Some(AccountId(key.value.as_slice().try_into().ok()?)),
     };
-    Some(Some(Box::new(Site { domain: base_domain(&domain.value)?, verifier })))
-}
-
-/// The last two labels, in lower case (protocol e.5).
-fn base_domain(domain: &str) -> Option<Domain> {
-    let labels: Vec<_> = domain.rsplit('.').take(2).collect();
-    let [top, name] = labels[..] else { return None };
-    format!("{name}.{top}").to_ascii_lowercase().parse().ok()
+    Some(Some(Box::new(Site { domain: base_domain(&domain.value).ok()?.domain, verifier })))
 }
 
 fn forged(why: &str) -> CliError {

@@ -12,9 +12,12 @@ use thiserror::Error;
 pub struct BaseDomain {
     /// The last two labels.
     pub domain: Domain,
-    /// More labels stood in front. Such a name can be shown but not proved.
+    /// More labels stood in front. Such a name can be shown but, with one exception, not proved.
     pub is_subdomain: bool,
 }
+
+/// The one name with more labels that the protocol lets the keys of its base domain speak for (protocol e.5).
+const SPEAKS_FOR_ITS_BASE: &str = "app.getcode.com";
 
 /// Why a text names no site.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,25 +28,26 @@ pub enum BaseDomainError {
     /// One label.
     #[error("value must have base domain and tld")]
     Labels,
-    /// A label that nobody can register: with capital letters, with characters that no host name has, or with `xn--` in front of
-    /// what is no name in another script.
-    #[error("value must be a registrable domain name in its xn-- form and small letters")]
+    /// A label that nobody can register: with characters that no host name has, or with `xn--` in front of what is no name in
+    /// another script.
+    #[error("value must be a registrable domain name, in its xn-- form")]
     Name,
     /// Digits alone behind the last dot, as in an address.
     #[error("value must be a domain name, not an IP address")]
     Address,
 }
 
-/// Reduces a name to its site.
+/// Reduces a name to its site. Capital letters count as small ones, as they do everywhere in the DNS: an SDK lets them through.
 ///
 /// # Errors
 ///
 /// When it is not a name that could be registered, in the form in which it travels: by the rules of IDNA (RFC 5891, 4), which
-/// unlike those for looking a name up (RFC 5891, 5) change nothing.
+/// unlike those for looking a name up (RFC 5891, 5) change nothing else.
 pub fn base_domain(value: &str) -> Result<BaseDomain, BaseDomainError> {
     if value.is_empty() || value.len() > MAX_DOMAIN_BYTES {
         return Err(BaseDomainError::Length(value.chars().count()));
     }
+    let value = value.to_ascii_lowercase();
     let labels = value.split('.').count();
     let mut last = value.rsplitn(3, '.');
     let (Some(top), Some(name)) = (last.next(), last.next()) else { return Err(BaseDomainError::Labels) };
@@ -57,7 +61,7 @@ pub fn base_domain(value: &str) -> Result<BaseDomain, BaseDomainError> {
         return Err(BaseDomainError::Address);
     }
     let domain = format!("{name}.{top}").parse().map_err(|_| BaseDomainError::Name)?;
-    Ok(BaseDomain { domain, is_subdomain: labels > 2 })
+    Ok(BaseDomain { domain, is_subdomain: labels > 2 && value != SPEAKS_FOR_ITS_BASE })
 }
 
 #[cfg(test)]
@@ -76,6 +80,9 @@ mod tests {
         check("a.b.c.example.com", Ok(("example.com", true)));
         check("shop.co.uk", Ok(("co.uk", true)));
         check("xn--bcher-kva.example", Ok(("xn--bcher-kva.example", false)));
+        check("Shop.EXAMPLE.Com", Ok(("example.com", true)));
+        check("XN--BCHER-KVA.example", Ok(("xn--bcher-kva.example", false)));
+        check("app.getcode.com", Ok(("getcode.com", false)));
         check("1password.com", Ok(("1password.com", false)));
         let long = format!("{}.com", "a.".repeat(126));
         check(&long, Err(BaseDomainError::Length(long.len())));
@@ -83,11 +90,10 @@ mod tests {
         check("localhost", Err(BaseDomainError::Labels));
         check("127.0.0.1", Err(BaseDomainError::Address));
         for name in [
-            "Example.com",      // nobody registers capital letters
             "bücher.example",   // has to come in its xn-- form
             "xn--a.example",    // not Punycode
             "xn--example-.com", // plain letters behind xn--
-            "xn--BCHER-KVA.example",
+            "Bücher.example",
             "ex_ample.com",
             "-example.com",
             "example-.com",
@@ -109,7 +115,7 @@ mod tests {
         #[test]
         fn any_text_is_an_answer_and_a_site_is_its_own_site(value in "[a-zA-Z0-9.\\-äxn]{0,40}|\\PC{0,20}") {
             if let Ok(base) = base_domain(&value) {
-                prop_assert!(value.ends_with(base.domain.as_str()));
+                prop_assert!(value.to_ascii_lowercase().ends_with(base.domain.as_str()));
                 let again = base_domain(base.domain.as_str());
                 prop_assert_eq!(again, Ok(BaseDomain { domain: base.domain, is_subdomain: false }));
             }

@@ -143,6 +143,26 @@ pub fn login_to_third_party_app(intent: PublicKey, user: &KeyPair) -> user::Logi
     request
 }
 
+/// `Codify`: a link to a page that is paid for. `primary_account` is the owner's vault on the node.
+pub fn codify(
+    url: &str,
+    currency: &str,
+    native_amount: f64,
+    owner: &KeyPair,
+    primary_account: PublicKey,
+) -> micropayment::CodifyRequest {
+    let mut request = micropayment::CodifyRequest {
+        url: url.to_owned(),
+        currency: currency.to_owned(),
+        native_amount,
+        owner_account: Some(owner.public_key().into()),
+        primary_account: Some(primary_account.into()),
+        signature: None,
+    };
+    request.signature = Some(owner.sign(&request.encode_to_vec()).into());
+    request
+}
+
 /// `GetTokenAccountInfos`.
 pub fn get_token_account_infos(owner: &KeyPair) -> account::GetTokenAccountInfosRequest {
     let mut request =

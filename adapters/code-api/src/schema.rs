@@ -139,6 +139,18 @@ pub static MESSAGE: Schema = Schema {
 /// `OpenMessageStreamRequest`, `PollMessagesRequest` and `GetTokenAccountInfosRequest`: a key, and its signature as field 2.
 pub static KEY_AND_SIGNATURE: Schema = Schema { fields: &[part(1, &VALUE), part(2, &VALUE)] };
 
+/// `CodifyRequest`
+pub static CODIFY_REQUEST: Schema = Schema {
+    fields: &[
+        one(1, Kind::Bytes),
+        one(2, Kind::Bytes),
+        one(3, Kind::Fixed64),
+        part(4, &VALUE),
+        part(5, &VALUE),
+        part(6, &VALUE),
+    ],
+};
+
 /// `LoginToThirdPartyAppRequest`, `GetLoginForThirdPartyAppRequest` and `GetIntentMetadataRequest`: an intent, a key, and
 /// its signature as field 3.
 pub static INTENT_KEY_AND_SIGNATURE: Schema =

@@ -20,6 +20,8 @@ mod grpc_web;
 mod keep_alive;
 #[path = "server/life.rs"]
 mod life;
+#[path = "server/links.rs"]
+mod links;
 #[path = "server/logins.rs"]
 mod logins;
 #[path = "server/messages.rs"]

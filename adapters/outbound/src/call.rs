@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::{Error, UrlError};
 use crate::not_global;
-use crate::resolve::Resolve;
+use crate::resolve::{Lookups, Resolve};
 use crate::target::Target;
 
 /// The largest head of an answer.
@@ -39,6 +39,7 @@ impl Judged {
     pub(crate) async fn resolve(
         target: &Target,
         resolver: &dyn Resolve,
+        lookups: &Lookups,
         dev: bool,
     ) -> Result<Self, UrlError> {
         let host = &target.host;
@@ -46,7 +47,11 @@ impl Judged {
         // A literal, which the rules let pass in dev alone.
         let mut addresses = match host.parse() {
             Ok(address) => vec![SocketAddr::new(address, target.port)],
-            Err(_) => resolver.resolve(host, target.port).await.map_err(|error| failed(error.to_string()))?,
+            Err(_) => {
+                let lookup = lookups.begin().await.ok_or_else(|| failed("nobody looks it up".to_owned()))?;
+                let found = resolver.resolve(host, target.port, lookup).await;
+                found.map_err(|error| failed(error.to_string()))?
+            }
         };
         if addresses.is_empty() {
             return Err(failed("it has no address".to_owned()));
@@ -59,6 +64,7 @@ impl Judged {
             if let Some(range) = not_global(ip)
                 && !(dev && ip.is_loopback())
             {
+                tracing::debug!(host, address = %ip, range, "not called: the address is not global");
                 return Err(UrlError::NotGlobal { host: host.clone(), address: ip, range });
             }
         }

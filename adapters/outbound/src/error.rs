@@ -32,10 +32,9 @@ pub enum UrlError {
         /// What the resolver said.
         why: String,
     },
-    /// The name has an address that strangers may not make this node call.
-    #[error(
-        "error resolving hostname: {host} has the address {address}, which is {range}; expected global addresses only"
-    )]
+    /// The name has an address that strangers may not make this node call. Which one is for the node's own log: whoever names
+    /// a URL must not learn what the names on the inside stand for.
+    #[error("error resolving hostname: {host}: expected global addresses only, got another")]
     NotGlobal {
         /// The name.
         host: String,

@@ -7,7 +7,7 @@
 //! * the name is resolved once a connection, and unless every one of its addresses is global (see [`not_global`]) none is
 //!   called;
 //! * what is connected to is an address that was judged, never the name again; TLS and the Host header keep the name;
-//! * a redirect is followed by [`Outbound::get`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
+//! * a redirect is followed by [`Outbound::get`] and [`Outbound::status`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
 //! * heads, bodies, times, and calls to one host have limits.
 //!
 //! A proxy of the environment is not used: whether an address is called must not be another's decision.
@@ -31,16 +31,22 @@ use tokio::time::timeout;
 
 pub use address::not_global;
 pub use error::{Error, UrlError};
-pub use resolve::{Addresses, HostTable, Resolve, SystemResolver};
+pub use resolve::{Addresses, HostTable, Lookup, Resolve, SystemResolver};
 pub use rustls::pki_types;
 pub use target::MAX_URL_BYTES;
 
 use call::{Head, Judged, exchange};
 use hosts::Hosts;
+use resolve::Lookups;
 use target::{Rules, Target};
 
 /// The most redirects that are followed.
 pub const MAX_REDIRECTS: usize = 3;
+
+/// Names that are looked up at once for calls, and for [`Outbound::check_url`]. Apart: anybody may have a URL checked, and whose
+/// name servers never answer must not keep calls from being made.
+const MAX_LOOKUPS: usize = 48;
+const MAX_CHECKS: usize = 16;
 
 /// How calls are made.
 #[derive(Clone, Debug)]
@@ -74,7 +80,7 @@ impl Default for Options {
             get_timeout: Duration::from_secs(5),
             max_body_bytes: 64 * 1024,
             max_calls_per_host: 16,
-            resolver: Arc::new(SystemResolver::default()),
+            resolver: Arc::new(SystemResolver),
             roots: Vec::new(),
         }
     }
@@ -92,6 +98,8 @@ struct Inner {
     rules: Rules,
     tls: Arc<ClientConfig>,
     hosts: Hosts,
+    lookups: Lookups,
+    checks: Lookups,
 }
 
 /// What came back from a GET.
@@ -143,7 +151,8 @@ impl Outbound {
             .with_no_client_auth();
         let rules = Rules { dev: options.dev, any_port: options.any_port };
         let hosts = Hosts::new(options.max_calls_per_host);
-        Ok(Self { inner: Arc::new(Inner { options, rules, tls: Arc::new(tls), hosts }) })
+        let (lookups, checks) = (Lookups::new(MAX_LOOKUPS), Lookups::new(MAX_CHECKS));
+        Ok(Self { inner: Arc::new(Inner { options, rules, tls: Arc::new(tls), hosts, lookups, checks }) })
     }
 
     /// Whether a URL would be called now: reads it, resolves its host, judges the addresses. Connects to nobody.
@@ -154,7 +163,7 @@ impl Outbound {
     /// In the words of protocol b.1.
     pub async fn check_url(&self, url: &str) -> Result<(), UrlError> {
         let target = Target::parse(url, self.inner.rules)?;
-        self.judge(&target).await.map(drop)
+        self.judge(&target, &self.inner.checks).await.map(drop)
     }
 
     /// The host that a URL names, in lower case, or why it is not called. Resolves nothing.
@@ -170,11 +179,15 @@ impl Outbound {
     /// # Errors
     /// The URL is not called, or there is no whole answer in time, or too large a one, or a redirect that is not followed.
     pub async fn get(&self, url: &str) -> Result<Answer, Error> {
-        let Options { get_timeout: after, .. } = self.inner.options;
-        let target = Target::parse(url, self.inner.rules)?;
-        let host = target.host.clone();
-        let followed = timeout(after, self.follow(target)).await;
-        followed.unwrap_or(Err(Error::TimedOut { host, after }))
+        self.follow_in_time(url, true).await
+    }
+
+    /// The status of a page of any size, whatever it is but a redirect. Its body is not read.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn status(&self, url: &str) -> Result<u16, Error> {
+        self.follow_in_time(url, false).await.map(|answer| answer.status)
     }
 
     /// Posts to a URL and gives back the status, whatever it is. A redirect is not followed, and the body is not read.
@@ -186,7 +199,7 @@ impl Outbound {
         let target = Target::parse(url, self.inner.rules)?;
         let called = async {
             let _place = self.inner.hosts.enter(&target.host).await;
-            let judged = self.judge(&target).await?;
+            let judged = self.judge(&target, &self.inner.lookups).await?;
             let mut request = Request::post("/").header(CONTENT_TYPE, content_type);
             for (name, value) in headers {
                 request = request.header(*name, *value);
@@ -198,16 +211,25 @@ impl Outbound {
         called.unwrap_or_else(|_| Err(Error::TimedOut { host: target.host.clone(), after }))
     }
 
-    async fn follow(&self, mut target: Target) -> Result<Answer, Error> {
+    async fn follow_in_time(&self, url: &str, with_body: bool) -> Result<Answer, Error> {
+        let Options { get_timeout: after, .. } = self.inner.options;
+        let target = Target::parse(url, self.inner.rules)?;
+        let host = target.host.clone();
+        let followed = timeout(after, self.follow(target, with_body)).await;
+        followed.unwrap_or(Err(Error::TimedOut { host, after }))
+    }
+
+    async fn follow(&self, mut target: Target, with_body: bool) -> Result<Answer, Error> {
         let limit = self.inner.options.max_body_bytes;
         // A redirect stays with it.
         let host = &target.host.clone();
         let _place = self.inner.hosts.enter(host).await;
         for _ in 0..=MAX_REDIRECTS {
-            let judged = self.judge(&target).await?;
+            let judged = self.judge(&target, &self.inner.lookups).await?;
             let fetched = async |head: Head, body| match head.status {
                 301 | 302 | 303 | 307 | 308 => Ok(Err(head.location)),
-                status => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
+                status if with_body => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
+                status => Ok(Ok(Answer { status, body: Vec::new() })),
             };
             let request = Request::get("/");
             match exchange(&target, judged, &self.inner.tls, request, Vec::new(), fetched).await? {
@@ -234,9 +256,9 @@ impl Outbound {
         Ok(next)
     }
 
-    async fn judge(&self, target: &Target) -> Result<Judged, UrlError> {
+    async fn judge(&self, target: &Target, lookups: &Lookups) -> Result<Judged, UrlError> {
         let Options { dev, resolve_timeout, resolver, .. } = &self.inner.options;
-        let judged = timeout(*resolve_timeout, Judged::resolve(target, &**resolver, *dev)).await;
+        let judged = timeout(*resolve_timeout, Judged::resolve(target, &**resolver, lookups, *dev)).await;
         judged.unwrap_or_else(|_| {
             let why = format!("no answer within {} ms", resolve_timeout.as_millis());
             Err(UrlError::Resolve { host: target.host.clone(), why })

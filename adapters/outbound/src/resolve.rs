@@ -6,10 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-/// Look-ups that the system has in hand at once. One that hangs cannot be taken back, only waited for.
-const MAX_LOOKUPS: usize = 64;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The addresses of a name, at some time in the future.
 pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
@@ -18,29 +15,43 @@ pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>
 /// that has another address a moment later leads nowhere else.
 pub trait Resolve: fmt::Debug + Send + Sync {
     /// The addresses of `host`, with `port`.
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Addresses<'a>;
+    fn resolve<'a>(&'a self, host: &'a str, port: u16, lookup: Lookup) -> Addresses<'a>;
 }
 
-/// What the machine's own resolver says, hosts file included.
+/// A look-up's place among those under way. To be held until the look-up has ended, also when nobody waits for it any more:
+/// dropping it lets another one begin.
+#[derive(Debug)]
+pub struct Lookup {
+    _place: OwnedSemaphorePermit,
+}
+
+/// How many look-ups may be under way. Whoever keeps the names of a domain from being found can use up no more than these.
 #[derive(Clone, Debug)]
-pub struct SystemResolver {
-    places: Arc<Semaphore>,
-}
+pub(crate) struct Lookups(Arc<Semaphore>);
 
-impl Default for SystemResolver {
-    fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+impl Lookups {
+    pub(crate) fn new(most: usize) -> Self {
+        Self(Arc::new(Semaphore::new(most)))
+    }
+
+    /// Waits for a place. The caller bounds the wait.
+    pub(crate) async fn begin(&self) -> Option<Lookup> {
+        // Nobody closes it.
+        Arc::clone(&self.0).acquire_owned().await.ok().map(|_place| Lookup { _place })
     }
 }
 
+/// What the machine's own resolver says, hosts file included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
+
 impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Addresses<'a> {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16, lookup: Lookup) -> Addresses<'a> {
         Box::pin(async move {
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
             let host = host.to_owned();
             let found = tokio::task::spawn_blocking(move || {
-                // Held until the look-up has ended, also when nobody waits for it any more.
-                let _place = place;
+                // One that hangs cannot be taken back.
+                let _lookup = lookup;
                 (host, port).to_socket_addrs().map(Iterator::collect)
             });
             found.await.map_err(io::Error::other)?
@@ -53,22 +64,21 @@ impl Resolve for SystemResolver {
 #[derive(Clone, Debug, Default)]
 pub struct HostTable {
     hosts: BTreeMap<String, SocketAddr>,
-    others: SystemResolver,
 }
 
 impl HostTable {
     /// A table of lower-case names.
     #[must_use]
     pub fn new(hosts: BTreeMap<String, SocketAddr>) -> Self {
-        Self { hosts, others: SystemResolver::default() }
+        Self { hosts }
     }
 }
 
 impl Resolve for HostTable {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Addresses<'a> {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16, lookup: Lookup) -> Addresses<'a> {
         match self.hosts.get(host) {
             Some(address) => Box::pin(async { Ok(vec![*address]) }),
-            None => self.others.resolve(host, port),
+            None => SystemResolver.resolve(host, port, lookup),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::backlog::Backlog;
-use crate::job::Caller;
+use crate::job::{Attempted, Caller};
 use crate::{DelivererError, Options};
 
 /// Deliveries taken up at a time.
@@ -24,6 +24,9 @@ const LONG_BREATH: Duration = Duration::from_millis(100);
 const MANY: usize = 4_096;
 /// The longest that nobody looks: bounds what a clock that was set anew can do.
 const LONGEST: Duration = Duration::from_secs(60);
+/// How long after a report that was not taken to look whether the delivery is due still: somebody may have ordered it again
+/// while it was under way. No record says so.
+const NOT_TAKEN: Duration = Duration::from_secs(1);
 /// Records taken at a time.
 const MAX_RECORDS: usize = 1_024;
 
@@ -94,17 +97,20 @@ struct Worker {
     full: bool,
 }
 
-/// A call that has ended: whose, at which host, and whether that answered.
+/// A call that has ended: whose, at which host, and what it came to.
 struct Call {
     intent: IntentId,
     host: Arc<str>,
-    answered: Option<bool>,
+    came: Attempted,
 }
 
 impl Worker {
     fn look_soon(&mut self) {
-        let breath = if self.backlog.len() < MANY { BREATH } else { LONG_BREATH };
-        self.look = self.look.min(self.looked + breath);
+        self.look = self.look.min(self.looked + self.breath());
+    }
+
+    fn breath(&self) -> Duration {
+        if self.backlog.len() < MANY { BREATH } else { LONG_BREATH }
     }
 
     /// Takes up what is due and sets the time of the next look; `None` when the engine has stopped.
@@ -122,13 +128,11 @@ impl Worker {
         }
         self.full = reached && limit == MAX_WAITING;
         let wait = match next {
-            Some(next) => Duration::from_micros(next.0.saturating_sub(now.0)).min(LONGEST),
-            None => LONGEST,
+            Some(next) if !self.full => Duration::from_micros(next.0.saturating_sub(now.0)).min(LONGEST),
+            // Until some have ended, or something happens.
+            _ => LONGEST,
         };
-        self.look = self.looked + wait;
-        if reached && !self.full {
-            self.look_soon();
-        }
+        self.look = self.looked + wait.max(self.breath());
         Some(())
     }
 
@@ -136,15 +140,24 @@ impl Worker {
         while let Some((intent, host)) = self.backlog.begin() {
             let caller = Arc::clone(&self.caller);
             self.calls.spawn(async move {
-                let answered = caller.attempt(intent).await;
-                Call { intent, host, answered }
+                let came = caller.attempt(intent).await;
+                Call { intent, host, came }
             });
         }
     }
 
     fn end(&mut self, ended: Result<Call, JoinError>) {
         match ended {
-            Ok(Call { intent, host, answered }) => self.backlog.end(&intent, host, answered),
+            Ok(Call { intent, host, came }) => {
+                let answered = match came {
+                    Attempted::Nothing => None,
+                    Attempted::Called { answered, .. } => Some(answered),
+                };
+                self.backlog.end(&intent, host, answered);
+                if matches!(came, Attempted::Called { taken: false, .. }) {
+                    self.look = self.look.min(Instant::now() + NOT_TAKEN);
+                }
+            }
             // Its place is lost until the next start: no call panics, or this is a bug to be seen.
             Err(error) => tracing::error!(%error, "a webhook's call ended badly; this is a bug"),
         }

@@ -16,8 +16,18 @@ use crate::token::{CONTENT_TYPE, Claims, Paid};
 /// has heard before.
 pub const ID_HEADER: &str = "webhook-id";
 
-/// How long to wait before asking again an engine that was busy.
+/// How long to wait before asking again an engine that was busy: at first, and at most, after doubling each time.
 const RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempted {
+    /// There was nothing to tell any more, or nobody to ask.
+    Nothing,
+    /// The host was called: whether it answered, and whether the engine took the report.
+    Called { answered: bool, taken: bool },
+}
 
 /// What every call needs.
 #[derive(Debug)]
@@ -76,8 +86,12 @@ impl Caller {
         self.patiently(|| self.engine.query(look.clone())).await
     }
 
-    /// Calls, and reports what came of it. Whether the host answered, if it was called.
-    pub(crate) async fn attempt(&self, intent: IntentId) -> Option<bool> {
+    /// Calls, and reports what came of it.
+    pub(crate) async fn attempt(&self, intent: IntentId) -> Attempted {
+        self.call(intent).await.unwrap_or(Attempted::Nothing)
+    }
+
+    async fn call(&self, intent: IntentId) -> Option<Attempted> {
         let now = self.engine.now();
         let job = self.ask(move |state| Job::due(state, intent, now)).await??;
         let token = job.claims.sign(&self.key);
@@ -101,8 +115,8 @@ impl Caller {
             let outcome = outcome.clone();
             self.engine.execute(Request::ReportDelivery { intent, attempt, outcome, latency })
         };
-        self.patiently(report).await;
-        Some(answered)
+        let taken = self.patiently(report).await.is_some();
+        Some(Attempted::Called { answered, taken })
     }
 
     /// Asks again for as long as the engine is busy or its store full, until the shutdown. `None` when there is no answer: what
@@ -111,6 +125,7 @@ impl Caller {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let mut wait = RETRY;
         loop {
             match ask().await {
                 Ok(answer) => return Some(answer),
@@ -124,7 +139,7 @@ impl Caller {
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return None,
-                () = tokio::time::sleep(RETRY) => {}
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_RETRY),
             }
         }
     }

@@ -1,6 +1,6 @@
 use prost::Message as _;
 
-use super::{Api, account, currency, login, messaging, micro_payment, refusal, transaction};
+use super::{Api, account, codify, currency, login, messaging, micro_payment, refusal, transaction};
 use crate::envelope::{Call, Method};
 use crate::status::Status;
 
@@ -19,14 +19,14 @@ pub(super) async fn answer(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
             transaction::can_withdraw_to_account(api, body).await?.encode_to_vec()
         }
         Method::GetAllRates => currency::get_all_rates(api, body).await?.encode_to_vec(),
+        Method::Codify => codify::codify(api, body).await?.encode_to_vec(),
+        Method::GetPathMetadata => codify::path_metadata(api, body).await?.encode_to_vec(),
         Method::LoginToThirdPartyApp => login::login(api, body).await?.encode_to_vec(),
         Method::GetLoginForThirdPartyApp => login::get_login(api, body).await?.encode_to_vec(),
         Method::GetTokenAccountInfos => account::token_account_infos(api, body).await?.encode_to_vec(),
         // Answered as a stream, by whoever owns the connection.
-        Method::OpenMessageStream
-        | Method::OpenMessageStreamWithKeepAlive
-        | Method::Codify
-        | Method::GetPathMetadata
-        | Method::SubmitIntent => return Err(refusal::not_available(*method)),
+        Method::OpenMessageStream | Method::OpenMessageStreamWithKeepAlive | Method::SubmitIntent => {
+            return Err(refusal::not_available(*method));
+        }
     })
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use prost_types::Timestamp as WireTime;
-use quittance_core::currency::Rate;
+use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::Timestamp;
 use quittance_core::state::{RateTable, Rates, State};
 
@@ -62,10 +62,12 @@ fn table(rates: &Rates, at: Option<Timestamp>) -> Option<&RateTable> {
 
 fn answer(table: &RateTable) -> currency::GetAllRatesResponse {
     let rates = table.rates.iter().map(|(currency, rate)| (currency.to_string(), double(*rate)));
+    // Nobody publishes it, and an app that works out amounts in any currency looks for it.
+    let kin = (Currency::KIN.to_string(), 1.0);
     currency::GetAllRatesResponse {
         result: Answer::Ok.into(),
         as_of: Some(letter::timestamp(table.published_at)),
-        rates: rates.collect(),
+        rates: rates.chain([kin]).collect(),
     }
 }
 

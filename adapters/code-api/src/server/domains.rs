@@ -137,3 +137,30 @@ impl Domains {
         Ok(document.public_keys.iter().filter_map(|text| text.parse().ok()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stranger_with_many_domains_takes_no_more_room_than_there_is() {
+        let outbound = Outbound::new(quittance_outbound::Options::default()).expect("a door");
+        let domains = Domains::new(outbound, false);
+        let name = |n: usize| format!("site-{n}.example").parse::<Domain>().expect("a domain");
+        let first = domains.published(&name(0));
+        assert!(
+            Arc::ptr_eq(&first, &domains.published(&name(0))),
+            "one look for everybody who asks meanwhile"
+        );
+        for n in 0..3 * MAX_DOMAINS {
+            let cell = domains.published(&name(n));
+            cell.set(Published { at: Instant::now(), keys: Ok(BTreeSet::new()) })
+                .expect("asked for the first time");
+        }
+        let kept = domains.known.lock().expect("nobody panics").len();
+        assert_eq!(kept, MAX_DOMAINS);
+        let last = name(3 * MAX_DOMAINS - 1);
+        assert!(domains.published(&last).get().is_some(), "the newest stay");
+        assert!(domains.published(&name(0)).get().is_none(), "the oldest go");
+    }
+}

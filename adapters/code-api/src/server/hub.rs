@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use quittance_core::event::Record;
+use quittance_core::event::{Event, Record};
 use quittance_core::ids::IntentId;
 use quittance_runtime::{Handle, Subscription};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::inbox::store_failed;
-use super::letter::Letter;
+use super::letter::{Letter, metadata};
 use super::refusal::unavailable;
+use crate::proto::code::transaction::v2 as transaction;
 use crate::status::{Code, Status};
 
 /// Messages that may wait in front of one stream (protocol e.7).
@@ -43,6 +44,8 @@ struct Streams {
 struct Slot {
     number: u64,
     letters: mpsc::Sender<Letter>,
+    /// Of a payment whose record has come, until the one that says it was accepted. Both are in one frame.
+    metadata: Option<transaction::Metadata>,
     end: Arc<OnceLock<Status>>,
 }
 
@@ -74,7 +77,7 @@ impl Hub {
         let number = streams.opened;
         let (to, letters) = mpsc::channel(BUFFER);
         let end = Arc::new(OnceLock::new());
-        let slot = Slot { number, letters: to, end: end.clone() };
+        let slot = Slot { number, letters: to, metadata: None, end: end.clone() };
         if let Some(older) = streams.open.insert(intent, slot) {
             older.end(Status::new(Code::Aborted, "a newer stream for this key was opened"));
         }
@@ -125,9 +128,9 @@ impl Hub {
             streams.following = false;
             return false;
         }
-        let to = record.subject.and_then(|subject| streams.open.get(&subject.intent));
+        let to = record.subject.and_then(|subject| streams.open.get_mut(&subject.intent));
         if let Some(slot) = to
-            && let Some((intent, letter)) = Letter::of(record)
+            && let Some((intent, letter)) = slot.letter(record)
             && slot.letters.try_send(letter).is_err()
             && let Some(slot) = streams.open.remove(&intent)
         {
@@ -143,6 +146,18 @@ impl Hub {
 }
 
 impl Slot {
+    fn letter(&mut self, record: &Record) -> Option<(IntentId, Letter)> {
+        if matches!(record.event, Event::IntentSubmitted { .. }) {
+            self.metadata = metadata(record);
+        }
+        let (intent, letter) = Letter::of(record)?;
+        if matches!(record.event, Event::IntentScheduled { .. }) {
+            let metadata = self.metadata.take();
+            return Some((intent, Letter::submitted(intent, letter.position, metadata)));
+        }
+        Some((intent, letter))
+    }
+
     /// The stream gives what it still holds, then this.
     fn end(self, why: Status) {
         // Set once: the slot is consumed here.

@@ -1,8 +1,9 @@
+use quittance_core::event::Event;
 use quittance_core::ids::{IntentId, Position};
 use quittance_core::state::Key;
 use quittance_runtime::Handle;
 
-use super::letter::Letter;
+use super::letter::{Letter, metadata};
 use super::refusal;
 use crate::status::{Code, Status};
 
@@ -60,14 +61,27 @@ pub(super) fn store_failed() -> Status {
 /// The messages between an intent's creation, exclusive, and its last record, the last first. The policy's bound on
 /// recorded refusals bounds the walk.
 fn walk(engine: &Handle, created: Position, last: Position) -> Result<Vec<Letter>, Status> {
-    let mut letters = Vec::new();
+    let mut letters: Vec<Letter> = Vec::new();
     let mut position = last;
+    // The message that the payment was accepted, until the record of its submission has come.
+    let mut accepted = None;
     while position > created {
         let record = engine.record_at(position).map_err(|error| {
             tracing::error!(%error, position = position.0, "cannot read a record");
             store_failed()
         })?;
         let record = record.ok_or_else(store_failed)?;
+        match record.event {
+            Event::IntentScheduled { .. } => accepted = Some(letters.len()),
+            Event::IntentSubmitted { .. } => {
+                if let Some(letter) = accepted.take().and_then(|index| letters.get_mut(index))
+                    && let Some(subject) = record.subject
+                {
+                    *letter = Letter::submitted(subject.intent, letter.position, metadata(&record));
+                }
+            }
+            _ => {}
+        }
         letters.extend(Letter::of(&record).map(|(_, letter)| letter));
         position = record.subject.ok_or_else(store_failed)?.previous;
     }

@@ -1,5 +1,5 @@
 use prost::Message as _;
-use quittance_core::event::{Authorization, CanceledBy, Event, Record, SignedForm};
+use quittance_core::event::{Authorization, CanceledBy, Event, PaymentForm, Record, SignedForm};
 use quittance_core::ids::{IntentId, Position, Timestamp};
 use quittance_core::state::{Asked, Intent};
 use quittance_core::terms::Terms;
@@ -8,6 +8,8 @@ use crate::currency_index::Currency;
 use crate::key::PublicKey;
 use crate::proto::code::messaging::v1 as messaging;
 use crate::proto::code::messaging::v1::message::Kind;
+use crate::proto::code::transaction::v2 as transaction;
+use crate::proto::code::transaction::v2::submit_intent_request::SubmitActions;
 use crate::request::{Fee, payment_message};
 use crate::wire::delimited;
 
@@ -46,11 +48,7 @@ impl Letter {
                 unsigned(intent, at, Kind::WebhookCalled(messaging::WebhookCalled { timestamp }))
             }
             // The first record that says the payment was accepted; `submitted` may yet be refused by the rules.
-            Event::IntentScheduled { .. } | Event::LoggedIn { .. } => {
-                let intent_id = Some(PublicKey(intent.0).into());
-                let submitted = messaging::IntentSubmitted { intent_id, metadata: None };
-                unsigned(intent, at, Kind::IntentSubmitted(submitted))
-            }
+            Event::IntentScheduled { .. } | Event::LoggedIn { .. } => Self::submitted(intent, at, None),
             Event::IntentCanceled { by: CanceledBy::Merchant, .. }
             | Event::NodeInitialized { .. }
             | Event::PolicySet { .. }
@@ -84,12 +82,33 @@ impl Letter {
         Some((intent, letter))
     }
 
+    /// The message that an intent was submitted. Of a payment through `SubmitIntent` it has the metadata (protocol e.7), which are
+    /// in an earlier record than the one that says it was accepted: see [`metadata`].
+    pub(super) fn submitted(
+        intent: IntentId,
+        position: Position,
+        metadata: Option<transaction::Metadata>,
+    ) -> Self {
+        let intent_id = Some(PublicKey(intent.0).into());
+        unsigned(intent, position, Kind::IntentSubmitted(messaging::IntentSubmitted { intent_id, metadata }))
+    }
+
     /// The same as [`of`](Self::of) the intent's first record, without reading it.
     pub(super) fn first(id: IntentId, intent: &Intent) -> Option<Self> {
         match &intent.asked {
             Asked::Payment(terms) => request(id, intent.created, terms, &intent.authorization),
             Asked::Login(_) => signed(id, intent.created, &intent.authorization, || None),
         }
+    }
+}
+
+/// What a payer said of its payment, in the record that has it.
+pub(super) fn metadata(record: &Record) -> Option<transaction::Metadata> {
+    match &record.event {
+        Event::IntentSubmitted { form: PaymentForm::CodeSubmitActions(signed), .. } => {
+            SubmitActions::decode(signed.as_slice()).ok()?.metadata
+        }
+        _ => None,
     }
 }
 

@@ -12,7 +12,6 @@ use quittance_core::ids::{AccountId, IntentId, Signature, Timestamp};
 use quittance_core::money::NativeAmount;
 use quittance_core::payment::Payment;
 use quittance_core::rejection::Rejection;
-use quittance_core::site::Domain;
 use quittance_core::state::{Key, State, Status as IntentStatus};
 use quittance_core::terms::Terms;
 use quittance_runtime::Error;
@@ -21,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::duplex::Duplex;
 use super::nonces::Reservation;
 use super::{Api, refusal};
+use crate::base_domain::base_domain;
 use crate::envelope::decode_body;
 use crate::key::{PublicKey, SignatureBytes};
 use crate::proto::code::transaction::v2 as transaction;
@@ -115,8 +115,8 @@ async fn execute(
     }
 }
 
-/// What would be decided now, before any nonce is handed out. Nothing is recorded: a payment without its transactions' signatures
-/// is none.
+/// What would be decided now, before any nonce is handed out. Nothing is recorded: a payment without its transactions'
+/// signatures is none.
 async fn rehearse(
     api: &Api,
     intent: IntentId,
@@ -138,15 +138,17 @@ async fn rehearse(
     outcome.map_err(|error| refusal::failed(error, intent))?.map_err(refused)
 }
 
-/// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed out.
+/// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed
+/// out.
 async fn establish(api: &Api, submission: &Submission, relationship: &Relationship) -> Result<(), Refused> {
     relationship.check_token(PublicKey(api.engine.node().0))?;
-    let domain: Domain = relationship
-        .domain
-        .parse()
-        .map_err(|error| Refused::invalid(format!("relationship domain is invalid: {error}")))?;
-    if domain.as_str().split('.').count() != 2 {
-        return Err(Refused::invalid(format!("relationship domain must be a base domain, got {domain}")));
+    let base = base_domain(&relationship.domain);
+    let base = base.map_err(|error| Refused::invalid(format!("relationship domain is invalid: {error}")))?;
+    let domain = base.domain;
+    // The account is found by the site that asks, and that is always a base domain.
+    if domain.as_str() != relationship.domain {
+        let got = &relationship.domain;
+        return Err(Refused::invalid(format!("relationship domain must be a base domain, got {got}")));
     }
     let signed = Unproven {
         form: SignedForm::CodeSubmitActions,

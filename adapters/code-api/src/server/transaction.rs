@@ -73,8 +73,8 @@ fn metadata(payment: &Payment) -> transaction::Metadata {
     transaction::Metadata { r#type: Some(Type::SendPublicPayment(payment)) }
 }
 
-/// `GetLimits`: what the policy lets this payer pay, in every currency that has a price, and the bounds of requests. The node's day
-/// is the last 24 hours, whatever `consumed_since` says.
+/// `GetLimits`: what the policy lets this payer pay, in every currency that has a price, and the bounds of requests. The
+/// node's day is the last 24 hours, whatever `consumed_since` says.
 pub(super) async fn get_limits(api: &Api, body: &[u8]) -> Result<transaction::GetLimitsResponse, Status> {
     let request: transaction::GetLimitsRequest = decode_body(body)?;
     request.validate().map_err(Status::invalid_argument)?;

@@ -1,5 +1,5 @@
-//! Whether signed actions say what a record of the log states. The engine keeps both, and leaves reading the one to whoever knows
-//! the protocol.
+//! Whether signed actions say what a record of the log states. The engine keeps both, and leaves reading the one to whoever
+//! knows the protocol.
 
 use prost::Message as _;
 use quittance_core::ids::AccountId;

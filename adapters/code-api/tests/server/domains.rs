@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use prost::Message as _;
 use quittance_code_api::call::SignedMessage;
+use quittance_code_api::envelope::Method;
 use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::proto::code::common::v1 as common;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::request::{LoginOptions, NonceOptions};
+use quittance_code_api::wire::delimited;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::ids::{AccountId, Signature};
 use quittance_core::verify::relationship_signing_bytes;
 
 use crate::node::{Node, kin};
+use crate::recorded::{hex, recorded, text};
 use crate::site::{Site, document, verifier};
 
 fn domain(value: &str) -> Option<common::Domain> {
@@ -78,7 +81,6 @@ async fn a_request_is_shown_under_a_domain_only_by_whom_the_domain_names() {
             400,
             "domain is invalid: value must have base domain and tld",
         ),
-        (ask(|bill| bill.domain = domain("Example.com")), 400, "domain is invalid: "),
         (ask(|bill| bill.domain = domain("xn--a.com")), 400, "domain is invalid: "),
         (ask(|bill| bill.domain = domain("ex ample.com")), 400, "value must be a valid hostname"),
         (
@@ -258,4 +260,54 @@ async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
+}
+
+/// Lost if this fails: a merchant who uses an official SDK asks, and nobody can pay or log in.
+#[tokio::test]
+async fn every_recorded_request_of_the_official_sdks_is_taken_and_none_with_a_bit_changed() {
+    let vectors = recorded("vectors.json");
+    let (mut taken, mut limited) = (Vec::new(), 0);
+    for case in vectors["cases"].as_array().expect("a list of cases") {
+        let (id, input, output) = (text(case, "id"), &case["input"], &case["output"]);
+        let group = text(case, "group");
+        if !matches!(group, "payment-intent" | "login-intent" | "payment-login-intent")
+            || output.get("message").is_none()
+        {
+            continue;
+        }
+        let seed = if output.get("rendezvous_seed").is_some() { output } else { input };
+        let key = KeyPair::from_seed(&hex(seed, "rendezvous_seed").try_into().expect("a seed"));
+        let (message, signature) = (hex(output, "message"), hex(output, "rendezvous_signature"));
+        let body = |message: &[u8]| {
+            let key = delimited(2, &delimited(1, &key.public_key().0));
+            [delimited(1, message), key, delimited(3, &delimited(1, &signature))].concat()
+        };
+        let mut keys = Vec::new();
+        if input.get("verifier_seed").is_some() {
+            let verifier = KeyPair::from_seed(&hex(input, "verifier_seed").try_into().expect("a seed"));
+            keys.push(verifier.public_key());
+        }
+        let node = Site::publishing(&keys).await.node().await;
+        // One bit in each byte, another one in each: a whole message would take minutes.
+        let bits = 0..if taken.len() % 8 == 0 || !keys.is_empty() { message.len() } else { 0 };
+        for at in bits {
+            let mut changed = message.clone();
+            changed[at] ^= 1 << (at % 8);
+            let (status, answer) = node.call(Method::SendMessage, body(&changed)).await;
+            assert!(matches!(status, 400 | 401), "{id}, byte {at}: {status} {answer:?}");
+        }
+        match node.call(Method::SendMessage, body(&message)).await {
+            (200, Ok(_)) => taken.push(id),
+            // By the rules for amounts (protocol e.3, e.6), which some of the recorded ones are outside of.
+            (400, Err(text)) if text.contains("currency has a m") || text.contains("fractional kin") => {
+                limited += 1;
+            }
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+    let logins = taken.iter().filter(|id| id.contains("login")).count();
+    assert!(
+        taken.len() >= 25 && logins == 6 && limited <= 8,
+        "{limited} are outside of the rules for amounts, taken: {taken:?}"
+    );
 }

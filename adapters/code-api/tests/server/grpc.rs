@@ -34,16 +34,12 @@ async fn every_method_of_the_schema_is_reached() {
         for service in &file.service {
             for method in &service.method {
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                seen += 1;
-                let mut call = client.start(&path, &[]);
-                if path.ends_with("GetAllRates") {
-                    // Nothing is required there.
-                    assert!(call.answer().await.is_ok(), "{path}");
-                    continue;
+                // Whatever it wants to be told, it is there.
+                if let Err(failure) = client.start(&path, &[]).answer().await {
+                    assert_ne!(failure.1, "the service has no such method", "{path}");
+                    assert!(matches!(failure.0, 3 | 12), "{path}: {failure:?}");
                 }
-                let failure = call.end().await;
-                assert_ne!(failure, (12, "the service has no such method".to_owned()), "{path}");
-                assert!(matches!(failure.0, 3 | 12), "{path}: {failure:?}");
+                seen += 1;
             }
         }
     }

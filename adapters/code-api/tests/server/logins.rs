@@ -237,3 +237,42 @@ async fn an_owner_sees_its_accounts_and_nobody_elses() {
     };
     assert_eq!(infos(forged).await.map(|_| ()), Err((401, "[unauthenticated]".to_owned())));
 }
+
+/// Lost if this fails: somebody logs in as another, or reads what only an owner or a site may.
+#[tokio::test]
+async fn a_call_with_one_bit_changed_is_nobodys() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let request = login_at("example.com", "login-1");
+    node.send(request.signed_message().to_request()).await.expect("asked");
+    know(&node, &KeyPair::from_seed(&[0x52; 32]), "example.com", &user()).await;
+    let vault = PublicKey([1; 32]);
+    for (method, whole) in [
+        (
+            Method::LoginToThirdPartyApp,
+            login_to_third_party_app(request.intent_id(), &user()).encode_to_vec(),
+        ),
+        (
+            Method::GetLoginForThirdPartyApp,
+            get_login_for_third_party_app(request.intent_id(), &verifier()).encode_to_vec(),
+        ),
+        (Method::GetTokenAccountInfos, call::get_token_account_infos(&user()).encode_to_vec()),
+        (Method::Codify, call::codify("https://a.example/", "usd", 0.25, &user(), vault).encode_to_vec()),
+    ] {
+        let before = node.position();
+        // Each byte is changed in one bit, another one in each.
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << (at % 8);
+            let (status, answer) = node.call(method, changed).await;
+            assert!(matches!(status, 400 | 401), "{method:?}, byte {at}: {status} {answer:?}");
+        }
+        // The same part twice is one that nobody signed.
+        for doubled in [whole.repeat(2), [whole.clone(), vec![0x0a, 0x02, 0x0a, 0x00]].concat()] {
+            let (status, answer) = node.call(method, doubled).await;
+            assert!(matches!(status, 400 | 401), "{method:?}: {status} {answer:?}");
+        }
+        assert_eq!(node.position(), before, "{method:?}");
+        assert_eq!(node.call(method, whole).await.0, 200, "{method:?}: unchanged it is answered");
+    }
+}

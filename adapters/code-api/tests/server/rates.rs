@@ -51,7 +51,7 @@ async fn a_payers_app_reads_the_rates_that_it_will_be_held_to() {
     assert!((as_of - now).abs() < 60);
 
     // Seventeen digits, and a price below what six decimals show: no digit is lost on the way.
-    let at = publish(&node, &[("usd", "0.00002"), ("jpy", "0.0031415926535897932"), ("kin", "1")]).await;
+    let at = publish(&node, &[("usd", "0.00002"), ("jpy", "0.0031415926535897932")]).await;
     let want = vec![
         ("jpy".to_owned(), 0.003_141_592_653_589_793_2),
         ("kin".to_owned(), 1.0),
@@ -88,7 +88,7 @@ async fn the_rates_of_an_earlier_hour_are_the_ones_that_counted_then() {
         (third + 3600, third, Some(0.000_03)),
     ] {
         let (result, at, rates) = rates(&node, Some(when)).await.expect("an answer");
-        let have = rates.first().map(|(_, rate)| *rate);
+        let have = rates.iter().find(|(code, _)| code == "usd").map(|(_, rate)| *rate);
         assert_eq!((result, at, have), (i32::from(rate.is_none()), as_of, rate), "{when}");
     }
 }

@@ -59,7 +59,7 @@ impl Site {
     }
 
     pub(crate) async fn node_with(&self, change: impl FnOnce(&mut Options)) -> Node {
-        let names = ["example.com", "example.org"].map(|name| (name.to_owned(), self.address));
+        let names = ["example.com", "example.org", "getcode.com"].map(|name| (name.to_owned(), self.address));
         let resolver = Arc::new(HostTable::new(names.into()));
         let door = quittance_outbound::Options { dev: true, resolver, ..Default::default() };
         let door = Outbound::new(door).expect("a door");

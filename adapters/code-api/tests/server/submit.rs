@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use prost::Message as _;
-use quittance_code_api::call::SignedMessage;
+use quittance_code_api::call::{self, SignedMessage};
+use quittance_code_api::envelope::Method;
 use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::payer::{Order, establish_relationship};
 use quittance_code_api::proto::code::common::v1 as common;
+use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::transaction::v2::error_details::Type;
 use quittance_code_api::proto::code::transaction::v2::submit_intent_request::{
-    Request as Part, SubmitSignatures,
+    Request as Part, SubmitActions, SubmitSignatures,
 };
 use quittance_code_api::proto::code::transaction::v2::submit_intent_response::Response;
 use quittance_code_api::proto::code::transaction::v2::{SubmitIntentRequest, server_parameter};
@@ -119,6 +121,25 @@ async fn a_payer_pays_what_it_signed_over_either_transport() {
         let again = Client::pay(&node, transport, &other_draft, &other).await;
         assert_eq!(again, Err("STALE_STATE: intent already exists".into()), "{transport}");
     }
+}
+
+/// Lost if this fails: whoever waits for the payment does not learn how it was made, or learns two stories.
+#[tokio::test]
+async fn those_who_wait_are_told_what_the_payer_said() {
+    let node = small_pool(4).await;
+    let waiting = request(&node, "order-1").await;
+    let mut stream = node.socket("/").await;
+    let open = call::open_message_stream(waiting.rendezvous_key()).encode_to_vec();
+    stream.call(Method::OpenMessageStream, open).await;
+    stream.message().await;
+    let draft = order(&node, waiting.intent_id(), &[]).draft(&payer()).expect("a draft");
+    Client::pay(&node, "gRPC", &draft, &payer()).await.expect("paid");
+    let told = stream.message().await;
+    let Some(Kind::IntentSubmitted(submitted)) = &told.kind else { panic!("{told:?}") };
+    let said = SubmitActions::decode(draft.actions()).expect("actions");
+    assert!(submitted.metadata.is_some());
+    assert_eq!(submitted.metadata, said.metadata);
+    assert_eq!(node.poll(waiting.rendezvous_key()).await.last(), Some(&told), "the same message again");
 }
 
 /// Lost if this fails: an app is told something that it cannot act on, or a payment passes that breaks a rule.

@@ -1,13 +1,18 @@
 //! Who is to be told of a payment: registered once, by whoever knows the intent, and only where this node would call.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use quittance_code_api::call::register_webhook;
 use quittance_code_api::envelope::Method;
 use quittance_code_api::key::{KeyPair, PublicKey};
+use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
+use quittance_core::command::Request;
 use quittance_core::ids::IntentId;
 use quittance_core::state::Key;
+use quittance_core::webhook::DeliveryOutcome;
 
 use crate::node::{Node, kin};
 
@@ -99,4 +104,22 @@ async fn an_older_sdk_asks_and_registers_in_one_call_or_hears_why_not_and_nothin
     // The reference takes it too, and the first one stays (protocol b.1).
     assert_eq!(create(OTHER).await, None);
     assert_eq!(registered(&node, request.intent_id()).await.as_deref(), Some(HOOK));
+}
+
+#[tokio::test]
+async fn a_browser_hears_that_its_merchants_server_was_told_and_not_of_attempts_that_failed() {
+    let node = Node::with_webhooks().await;
+    let request = kin("order-1");
+    let key = request.rendezvous_key();
+    let intent = IntentId(key.public_key().0);
+    node.send(request.signed_message().to_request()).await.expect("a request");
+    assert_eq!(register(&node, key, HOOK).await, Registered::Ok);
+    node.pay(key).await;
+    for (attempt, status, told) in [(1, 500, false), (2, 200, true)] {
+        let (outcome, latency) = (DeliveryOutcome::Answered { status }, Duration::from_millis(5));
+        let report = Request::ReportDelivery { intent, attempt, outcome, latency };
+        node.handle.execute(report).await.expect("a report");
+        let last = node.poll(key).await.pop().and_then(|message| message.kind);
+        assert_eq!(matches!(last, Some(Kind::WebhookCalled(_))), told, "attempt {attempt}: {last:?}");
+    }
 }

@@ -1,6 +1,8 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quittance_outbound::{Answer, Error, Options, Outbound, Post, UrlError};
+use quittance_outbound::{Addresses, Answer, Error, Lookup, Options, Outbound, Post, Resolve, UrlError};
 
 use crate::support::{HANG, Identity, NAME, Rebinding, Server, client, dev};
 
@@ -131,5 +133,41 @@ async fn the_port_of_a_table_leads_nowhere_but_on_a_dev_node() {
     let refused =
         Outbound::new(options).unwrap().get(&format!("https://{NAME}:{}/", server.address.port())).await;
     assert!(matches!(refused, Err(Error::Url(UrlError::NotGlobal { range: "loopback", .. }))), "{refused:?}");
+    let said = refused.unwrap_err().to_string();
+    assert!(!said.contains("127.0.0.1"), "a stranger learns where a name leads inside: {said}");
     assert_eq!(server.connections(), 0);
+}
+
+/// Names whose servers never answer, as the system's look-up of them: it goes on when nobody waits for it any more.
+#[derive(Debug)]
+struct Tarpit(SocketAddr);
+
+impl Resolve for Tarpit {
+    fn resolve<'a>(&'a self, host: &'a str, _: u16, lookup: Lookup) -> Addresses<'a> {
+        if host == NAME {
+            return Box::pin(async { Ok(vec![self.0]) });
+        }
+        tokio::spawn(async {
+            std::future::pending::<()>().await;
+            drop(lookup);
+        });
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn who_has_urls_checked_whose_names_are_never_found_keeps_no_call_from_being_made() {
+    let server = Server::plain(|_| vec![b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()]).await;
+    let resolver = Arc::new(Tarpit(server.address));
+    let options = Options { dev: true, resolver, resolve_timeout: SOON, ..Options::default() };
+    let client = Outbound::new(options).unwrap();
+    let mut checks = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let client = client.clone();
+        checks.spawn(async move { client.check_url(&format!("https://tarpit-{n}.example/")).await });
+    }
+    for checked in checks.join_all().await {
+        assert!(checked.is_err_and(|error| error.to_string().ends_with("no answer within 300 ms")));
+    }
+    assert_eq!(client.post(post(&format!("http://{NAME}/"), TIME)).await, Ok(200));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use quittance_outbound::pki_types::{CertificateDer, PrivateKeyDer};
-use quittance_outbound::{Addresses, HostTable, Options, Outbound, Resolve};
+use quittance_outbound::{Addresses, HostTable, Lookup, Options, Outbound, Resolve};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -165,7 +165,7 @@ impl Rebinding {
 }
 
 impl Resolve for Rebinding {
-    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> Addresses<'a> {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16, _: Lookup) -> Addresses<'a> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().expect("no other holder panicked");
         let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };

@@ -2,7 +2,7 @@
 
 import { decode } from "../lib/options.js";
 import { Channel, opened } from "./channel.js";
-import { language, money, say } from "./texts.js";
+import { isRightToLeft, language, money, say } from "./texts.js";
 
 const button = /** @type {HTMLButtonElement} */ (document.getElementById("button"));
 const label = /** @type {HTMLElement} */ (document.getElementById("label"));
@@ -15,7 +15,7 @@ try {
   const options = decode(encoded);
   const lang = language(options.locale);
   document.documentElement.lang = lang;
-  document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
+  document.documentElement.dir = isRightToLeft(lang) ? "rtl" : "ltr";
   const isLogin = document.body.dataset.mode === "login";
   label.textContent = isLogin
     ? say(lang, "login")

@@ -8,7 +8,7 @@ import { here } from "../lib/rpc.js";
 import { Channel, opened } from "./channel.js";
 import { deepLink, hasApp, obstacle, rememberApp, walletLink } from "./device.js";
 import { Flow } from "./flow.js";
-import { language, money, say } from "./texts.js";
+import { isRightToLeft, isolated, language, money, say } from "./texts.js";
 
 // Long enough to be read before the merchant's page takes over.
 const SHOW_END = 1200;
@@ -53,12 +53,12 @@ function show() {
     part("title").textContent = title;
     document.title = title;
     const name = !isLogin && (options.login?.domain ?? short(options.destination));
-    part("to").textContent = name ? say(lang, "to", { name: String(name) }) : "";
+    part("to").textContent = name ? say(lang, "to", { name: isolated(lang, String(name)) }) : "";
   } catch (error) {
     fail(/** @type {Error} */ (error).message);
   }
   document.documentElement.lang = lang;
-  document.documentElement.dir = lang === "ar" ? "rtl" : "ltr";
+  document.documentElement.dir = isRightToLeft(lang) ? "rtl" : "ltr";
   part("close").textContent = say(lang, onClosePage() ? "cancel" : "close");
   part("stage").hidden = false;
   part("sheet").focus();
@@ -187,7 +187,7 @@ async function close() {
 }
 
 function heading() {
-  if (isLogin) return say(lang, "loginTitle", { domain: String(options.login?.domain ?? "") });
+  if (isLogin) return say(lang, "loginTitle", { domain: isolated(lang, String(options.login?.domain ?? "")) });
   return say(lang, "payTitle", { amount: money(lang, options.currency?.toLowerCase() ?? "", options.amount ?? Number.NaN) });
 }
 

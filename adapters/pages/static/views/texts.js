@@ -151,6 +151,20 @@ export function say(lang, key, blanks = {}) {
  */
 export function money(lang, currency, amount) {
   const digits = { maximumFractionDigits: 2 };
-  if (currency === "kin") return `${new Intl.NumberFormat(lang, digits).format(amount)} Kin`;
-  return new Intl.NumberFormat(lang, { style: "currency", currency, ...digits }).format(amount);
+  if (currency === "kin") return isolated(lang, `${new Intl.NumberFormat(lang, digits).format(amount)} Kin`);
+  return isolated(lang, new Intl.NumberFormat(lang, { style: "currency", currency, ...digits }).format(amount));
+}
+
+/** Whether a language is written from right to left. @param {string} lang */
+export function isRightToLeft(lang) {
+  return lang === "ar";
+}
+
+/**
+ * Latin letters and their signs keep their order among letters that run the other way.
+ * @param {string} lang
+ * @param {string} text
+ */
+export function isolated(lang, text) {
+  return isRightToLeft(lang) ? `\u2066${text.replace(/[\u200e\u200f]/g, "")}\u2069` : text;
 }

@@ -12,7 +12,8 @@ import * as store from "./store.js";
 import { check, generate, seedOf } from "./words.js";
 
 const WORDS = "/wallet/words.txt";
-const DEPOSIT = 1_000_000_000;
+/** In quarks: a million kin, for some dozens of coffees at the rates of `--dev`. */
+const DEPOSIT = 100_000_000_000;
 const QUARKS_PER_KIN = 100_000n;
 const LANG = "en";
 
@@ -140,7 +141,10 @@ async function openRequest(text) {
   stateIs("Checking the quote …", "wait");
   part("confirm").disabled = true;
   part("confirm").textContent = "Pay";
-  const payment = await pay.quote(seen, owner().id);
+  const payment = await pay.quote(seen, owner().id).catch((error) => {
+    stateIs("This cannot be paid", "bad");
+    throw error;
+  });
   request.payment = payment;
   lines([
     ...(from ? [["Asked by", from]] : []),
@@ -150,12 +154,12 @@ async function openRequest(text) {
   ]);
   part("confirm").textContent = title(seen);
   part("confirm").disabled = false;
-  stateIs("Signed by the shop, checked here", "good");
+  stateIs("Checked: signed by the shop", "good");
   part("request-note").textContent = "Nothing leaves your account before you confirm. What you sign says each of these lines, and no other node can use it.";
   part("request-title").focus();
 }
 
-const PURPOSES = /** @type {Record<string, string>} */ ({ service_fee: "Fee of the node, to", fee: "Share for", destination: "To" });
+const PURPOSES = /** @type {Record<string, string>} */ ({ service_fee: "Service fee,", fee: "Share for", destination: "To" });
 
 function offerLogin() {
   part("confirm").hidden = true;

@@ -17,7 +17,7 @@ async fn a_hundred_dead_servers_keep_nobody_else_waiting() {
     hosts.push(("shop.example", living.address));
     let (mut deliverer, shutdown) = node.deliverer(door(hosts), Duration::from_secs(3));
     // Each dead one has more to be told than it gets calls at a time.
-    for (n, name) in (0..).zip(names.iter().cycle()).take(500) {
+    for (n, name) in (0..).zip(names.iter().cycle()).take(700) {
         node.ask(n, &format!("http://{name}/hang")).await;
         node.pay(n).await;
     }

@@ -126,10 +126,10 @@ async fn an_attempt_is_made_again_when_its_time_has_come() {
     node.pay(1).await;
     for attempt in 1..3 {
         node.webhook_after(1, attempt).await;
-        node.clock.advance(Duration::from_millis(999));
+        node.clock.advance(Duration::from_millis(800));
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         assert_eq!(merchant.heard().len(), attempt, "called before its time");
-        node.clock.advance(Duration::from_millis(1));
+        node.clock.advance(Duration::from_millis(200));
     }
     assert_eq!(node.webhook_after(1, 3).await.delivery, Delivery::Delivered);
     shutdown.cancel();
@@ -148,4 +148,34 @@ async fn a_stop_waits_for_a_call_under_way_no_longer_than_the_call_may_take() {
     deliverer.join().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     assert_eq!(node.webhook(1).await.attempts.len(), 1, "the attempt is not on record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_ordered_again_while_an_attempt_is_under_way_is_made_again() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
+    node.ask(1, "http://shop.example/second-late").await;
+    node.pay(1).await;
+    node.webhook_after(1, 1).await;
+    node.clock.advance(Duration::from_secs(1));
+    merchant.heard_at_least(2).await;
+    node.handle.execute(Request::Redeliver { intent: intent(1) }).await.unwrap();
+    let webhook = node.webhook_after(1, 1).await;
+    assert_eq!((webhook.delivery, webhook.attempts.len()), (Delivery::Delivered, 1));
+    assert_eq!(merchant.heard().len(), 3);
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+/// Who asks for a login alone has to learn which intent it is about, and who it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_hears_who_logged_in() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    let (mut deliverer, shutdown) = node.deliverer(door([("site.example", merchant.address)]), TIMEOUT);
+    let user = node.log_in(1, "http://site.example/200").await;
+    assert_eq!(node.webhook_after(1, 1).await.delivery, Delivery::Delivered);
+    let want = format!(r#"{{"intent":"{}","state":"SUBMITTED","user":"{user}"}}"#, intent(1));
+    assert_eq!(claims(&merchant.heard()[0].body), want);
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
 }

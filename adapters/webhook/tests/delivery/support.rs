@@ -13,12 +13,15 @@ use quittance_core::command::{Request, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Signature};
+use quittance_core::login::LoginTerms;
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::policy::Policy;
 use quittance_core::quote::quote;
+use quittance_core::site::Domain;
 use quittance_core::state::Key;
 use quittance_core::terms::Terms;
+use quittance_core::verify::{login_signing_bytes, relationship_signing_bytes};
 use quittance_core::webhook::Webhook;
 use quittance_outbound::{HostTable, Outbound};
 use quittance_runtime::log::MemoryLog;
@@ -104,6 +107,26 @@ impl Node {
         let create = Request::Create { intent, terms, signed: Unproven::native(signature) };
         self.handle.execute(create).await.unwrap();
         self.handle.execute(Request::RegisterWebhook { intent, url: url.into() }).await.unwrap();
+    }
+
+    /// A site asks who somebody is, to be told of at `url`, and somebody logs in. The account the site knows them by.
+    pub(crate) async fn log_in(&self, n: u16, url: &str) -> AccountId {
+        let (rendezvous, intent) = (rendezvous(n), intent(n));
+        let (owner_key, user_key) = (key([4; 32]), key([5; 32]));
+        let account = |key: &SigningKey| AccountId(key.verifying_key().to_bytes());
+        let (owner, user) = (account(&owner_key), account(&user_key));
+        let sign = |key: &SigningKey, bytes: &[u8]| Unproven::native(Signature(key.sign(bytes).to_bytes()));
+        let domain: Domain = "site.example".parse().unwrap();
+        let login = LoginTerms { domain: domain.clone(), verifier: MERCHANT };
+        let signed = sign(&rendezvous, &login.signing_bytes(intent));
+        self.handle.execute(Request::RequestLogin { intent, login, signed }).await.unwrap();
+        self.handle.execute(Request::RegisterWebhook { intent, url: url.into() }).await.unwrap();
+        let signed = sign(&owner_key, &relationship_signing_bytes(owner, &domain, user));
+        let establish = Request::EstablishRelationship { owner, domain, authority: user, signed };
+        self.handle.execute(establish).await.unwrap();
+        let signed = sign(&user_key, &login_signing_bytes(intent, user));
+        self.handle.execute(Request::Login { intent, user, signed }).await.unwrap();
+        user
     }
 
     pub(crate) async fn pay(&self, n: u16) {
@@ -204,6 +227,11 @@ async fn hear(State(merchant): State<Merchant>, uri: Uri, headers: HeaderMap, bo
         "huge" => return endless("a lot of nothing, again and again and again", Duration::ZERO),
         "third" if nth < 3 => 503,
         "third" => 200,
+        "second-late" if nth == 1 => 503,
+        "second-late" if nth == 2 => {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            503
+        }
         "302" => return (axum::http::StatusCode::FOUND, [("location", "/200")]).into_response(),
         status => status.parse().unwrap_or(200),
     };

@@ -19,7 +19,8 @@ use pool::{Held, Pool};
 /// The most nonces of one node: some 40 bytes each.
 pub const MAX_NONCES: usize = 1 << 20;
 
-/// How many submissions of one owner may wait for their signatures, so that nobody keeps all nonces from the others by being slow.
+/// How many submissions of one owner may wait for their signatures, so that nobody keeps all nonces from the others by being
+/// slow.
 const MAX_OF_ONE_OWNER: usize = 8;
 
 /// Records read before other tasks of the thread get a turn.

@@ -1,0 +1,102 @@
+//! Links to pages that are paid for. If these fail, an author is paid into an account that nobody has, or strangers make the node
+//! fetch what they like.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use prost::Message as _;
+use quittance_code_api::call::codify;
+use quittance_code_api::envelope::Method;
+use quittance_code_api::key::{KeyPair, PublicKey};
+use quittance_code_api::proto::code::micropayment::v1 as micropayment;
+use quittance_code_api::solana::address::Timelock;
+use tokio::net::TcpListener;
+
+use crate::node::{Node, kin};
+use crate::site::{Site, verifier};
+
+/// Who has an account: it pays in these tests.
+fn author() -> KeyPair {
+    KeyPair::from_seed(&[0x77; 32])
+}
+
+/// A page of a megabyte, and how often it was asked for.
+async fn page() -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let serve = move || async move {
+        counted.fetch_add(1, Ordering::SeqCst);
+        "x".repeat(1 << 20)
+    };
+    let gone = || async { StatusCode::GONE };
+    let router = Router::new().route("/article", get(serve)).route("/gone", get(gone));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, asked)
+}
+
+async fn coded(node: &Node, request: &micropayment::CodifyRequest) -> Result<(i32, String), (u16, String)> {
+    let (status, answer) = node.call(Method::Codify, request.encode_to_vec()).await;
+    let answer = answer.map_err(|text| (status, text))?;
+    let answer = micropayment::CodifyResponse::decode(answer.as_slice()).expect("a response");
+    Ok((answer.result, answer.codified_url))
+}
+
+async fn metadata(node: &Node, path: &str) -> Result<micropayment::GetPathMetadataResponse, String> {
+    let request = micropayment::GetPathMetadataRequest { path: path.to_owned() };
+    let (_, answer) = node.call(Method::GetPathMetadata, request.encode_to_vec()).await;
+    Ok(micropayment::GetPathMetadataResponse::decode(answer?.as_slice()).expect("a response"))
+}
+
+#[tokio::test]
+async fn an_author_is_paid_for_the_page_that_the_link_leads_to() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let (url, asked) = page().await;
+    let article = format!("{url}/article");
+    let vault = Timelock::of(author().public_key(), PublicKey(node.handle.node().0)).vault.address;
+    let ask = |url: &str, currency: &str, amount: f64| codify(url, currency, amount, &author(), vault);
+    let stranger = coded(&node, &ask(&article, "usd", 0.25)).await;
+    assert_eq!(stranger, Ok((2, String::new())), "INVALID_ACCOUNT: it holds nothing here");
+    node.send(kin("order-1").signed_message().to_request()).await.expect("asked");
+    node.pay(kin("order-1").rendezvous_key()).await;
+
+    let mut forged = ask(&article, "usd", 0.25);
+    forged.native_amount = 0.30;
+    assert_eq!(coded(&node, &forged).await, Err((401, "[unauthenticated]".to_owned())));
+    let elsewhere = codify(&article, "usd", 0.25, &author(), author().public_key());
+    for (request, result) in [
+        (elsewhere, 2),                  // INVALID_ACCOUNT
+        (ask(&article, "ves", 0.25), 3), // UNSUPPORTED_CURRENCY
+        (ask(&article, "usd", 5.01), 4), // NATIVE_AMOUNT_EXCEEDS_LIMIT
+        (ask(&article, "usd", 0.04), 4),
+    ] {
+        assert_eq!(coded(&node, &request).await, Ok((result, String::new())));
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "nothing was fetched for those");
+    for bad in [format!("{url}/gone"), format!("{url}/nothing"), "http://nowhere.invalid/".to_owned()] {
+        assert_eq!(coded(&node, &ask(&bad, "usd", 0.25)).await, Ok((1, String::new())), "INVALID_URL: {bad}");
+    }
+    let (status, text) = coded(&node, &ask("ftp://x.example", "usd", 0.25)).await.expect_err("no URL");
+    assert_eq!((status, text.contains("CodifyRequest.Url")), (400, true), "{text}");
+    let (status, text) = coded(&node, &ask(&article, "usd", 0.255)).await.expect_err("half a cent");
+    assert_eq!((status, text.contains("native amount")), (400, true), "{text}");
+
+    let (result, link) = coded(&node, &ask(&article, "usd", 0.25)).await.expect("a link");
+    assert_eq!(result, 0);
+    assert_eq!(coded(&node, &ask(&article, "usd", 0.25)).await, Ok((0, link.clone())), "the same link again");
+    assert_ne!(coded(&node, &ask(&article, "usd", 0.30)).await, Ok((0, link.clone())), "another price");
+    let path = link.strip_prefix("getcode.com/m/").expect("the protocol's form");
+    let found = metadata(&node, path).await.expect("an answer");
+    let paid = PublicKey::from_slice(&found.destination.expect("a destination").value);
+    assert_eq!(paid, Some(author().public_key()), "an account that its owner can use here");
+    assert_eq!((found.result, found.currency.as_str(), found.native_amount), (0, "usd", 0.25));
+    assert_eq!(found.redirct_url, article);
+    assert_eq!(metadata(&node, "nothere").await.expect("an answer").result, 1, "NOT_FOUND");
+    let refused = metadata(&node, "../x").await.expect_err("no path");
+    assert!(refused.contains("GetPathMetadataRequest.Path"), "{refused}");
+}
