@@ -12,8 +12,9 @@ use quittance_pages::{Options, Protocol};
 use crate::pay;
 use crate::picture::Qr;
 
-/// Pages of a node.
-pub(crate) fn options(dev: bool) -> Options {
+/// Pages of a node, as the binary serves them: with `dev` also the wallet. The shop is added by the demo.
+#[must_use]
+pub fn options(dev: bool) -> Options {
     Options { dev, protocol: Protocol { ring_code, qr_code, amount: document::amount }, shop: None }
 }
 
