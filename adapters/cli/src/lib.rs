@@ -32,6 +32,7 @@ mod rates;
 mod refund;
 mod restore;
 mod serve;
+mod shop;
 mod show;
 mod source;
 mod terms;

@@ -14,7 +14,7 @@ use crate::picture::Qr;
 
 /// Pages of a node.
 pub(crate) fn options(dev: bool) -> Options {
-    Options { dev, protocol: Protocol { ring_code, qr_code, amount: document::amount } }
+    Options { dev, protocol: Protocol { ring_code, qr_code, amount: document::amount }, shop: None }
 }
 
 fn ring_code(id: IntentId, asked: &Asked, client_secret: &str, title: &str) -> Option<String> {

@@ -7,6 +7,7 @@
 //! | `GET /intents/{id}/story/arrows` | the same as JSON |
 //! | `GET /v1/elements/…` | what the official elements frame in a merchant's page, and `here.js`, which makes them |
 //! | `GET /wallet` | the payer's app, with [`Options::dev`] alone |
+//! | `GET /shop` | a shop to try a payment in, with [`Options::shop`] alone |
 //! | `GET /assets/{hash}/{name}` | their style sheets and scripts |
 //!
 //! Templates and scripts are part of the program: nothing is built for them, and nothing is loaded from elsewhere.
@@ -19,6 +20,7 @@ mod language;
 mod origin;
 mod page;
 mod problem;
+mod shop;
 mod story;
 mod texts;
 mod views;
@@ -35,6 +37,8 @@ use quittance_core::state::Asked;
 use quittance_runtime::Handle;
 use tokio::sync::Semaphore;
 
+pub use shop::{Elements, Order, Ordered, Shop};
+
 /// Histories that may be read from the log at a time.
 const MAX_READING: usize = 4;
 
@@ -45,6 +49,8 @@ pub struct Options {
     pub dev: bool,
     /// What only the protocol can say.
     pub protocol: Protocol,
+    /// The demo's shop, if there is to be one.
+    pub shop: Option<Shop>,
 }
 
 /// What pages need of the protocol: functions, since adapters do not know each other.
@@ -68,6 +74,7 @@ struct Pages {
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
+    let shop = options.shop.clone().map(shop::routes).unwrap_or_default();
     let wallet = if options.dev { wallet::routes() } else { Router::new() };
     Router::new()
         .route("/assets/{hash}/{*name}", get(assets::serve))
@@ -76,5 +83,6 @@ pub fn router(engine: Handle, options: Options) -> Router {
         .route("/intents/{id}/story/arrows", get(story::arrows))
         .merge(views::routes())
         .merge(wallet)
+        .merge(shop)
         .with_state(Pages { engine, options, reading: Arc::new(Semaphore::new(MAX_READING)) })
 }

@@ -34,6 +34,7 @@ pub(crate) struct Texts {
     pub(crate) wrong_code: &'static str,
     pub(crate) other_device: &'static str,
     pub(crate) qr_title: &'static str,
+    pub(crate) wallet: &'static str,
     pub(crate) terminal: &'static str,
     pub(crate) state: States,
     pub(crate) tried: &'static str,
@@ -101,6 +102,7 @@ pub(crate) const ENGLISH: Texts = Texts {
     wrong_code: "The secret in this link does not belong to this payment, so no code is shown. Ask the merchant for the link again.",
     other_device: "Open this page on another device",
     qr_title: "QR code with the address of this page",
+    wallet: "Open in this node's wallet",
     terminal: "Pay from a terminal",
     state: States {
         open: "Waiting for the payment",
@@ -156,6 +158,7 @@ pub(crate) const GERMAN: Texts = Texts {
     wrong_code: "Das Geheimnis in diesem Link gehört nicht zu dieser Zahlung, daher wird kein Code gezeigt. Bitten Sie den Händler erneut um den Link.",
     other_device: "Diese Seite auf einem anderen Gerät öffnen",
     qr_title: "QR-Code mit der Adresse dieser Seite",
+    wallet: "In der Wallet dieses Knotens öffnen",
     terminal: "Im Terminal zahlen",
     state: States {
         open: "Wartet auf die Zahlung",
@@ -211,6 +214,7 @@ pub(crate) const SPANISH: Texts = Texts {
     wrong_code: "El secreto de este enlace no corresponde a este pago, por eso no se muestra ningún código. Pida de nuevo el enlace al comercio.",
     other_device: "Abrir esta página en otro dispositivo",
     qr_title: "Código QR con la dirección de esta página",
+    wallet: "Abrir en el monedero de este nodo",
     terminal: "Pagar desde una terminal",
     state: States {
         open: "Esperando el pago",
@@ -266,6 +270,7 @@ pub(crate) const ARABIC: Texts = Texts {
     wrong_code: "السر الموجود في هذا الرابط لا يخص هذه الدفعة، لذلك لا يظهر أي رمز. اطلب الرابط من التاجر مرة أخرى.",
     other_device: "افتح هذه الصفحة على جهاز آخر",
     qr_title: "رمز QR بعنوان هذه الصفحة",
+    wallet: "افتح في محفظة هذه العقدة",
     terminal: "ادفع من سطر الأوامر",
     state: States {
         open: "بانتظار الدفع",

@@ -18,18 +18,28 @@
     return url;
   };
 
+  // The package gives its frames no name that a screen reader could say.
+  const named = (element, url) => {
+    const [, mode] = /^(payment|login)-request/.exec(String(url).slice(`${node}/v1/elements/`.length)) ?? [];
+    if (mode && !element.title && String(url).startsWith(`${node}/`)) element.title = mode === "login" ? "Log in" : "Payment";
+  };
+
   const frame = HTMLIFrameElement.prototype;
   const { get, set, ...flags } = Object.getOwnPropertyDescriptor(frame, "src");
   Object.defineProperty(frame, "src", {
     ...flags,
     get,
     set(url) {
-      set.call(this, moved(String(url)));
+      const to = moved(String(url));
+      named(this, to);
+      set.call(this, to);
     },
   });
   const { setAttribute } = Element.prototype;
   frame.setAttribute = function (name, value) {
-    setAttribute.call(this, name, String(name).toLowerCase() === "src" ? moved(String(value)) : value);
+    const to = String(name).toLowerCase() === "src" ? moved(String(value)) : value;
+    named(this, to);
+    setAttribute.call(this, name, to);
   };
 
   const { fetch } = window;

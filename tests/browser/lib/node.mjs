@@ -13,7 +13,7 @@ const START = 60_000;
 const STOP = 30_000;
 
 export class Node {
-  /** @param {string[]} [args] more arguments of `serve` */
+  /** @param {string[]} [args] more arguments of `serve`, or all of `demo` */
   static async start(args = []) {
     const directory = await mkdtemp(join(tmpdir(), "quittance-browser-"));
     const node = new Node(directory, args);
@@ -33,13 +33,15 @@ export class Node {
 
   /** @param {string} listen */
   async #launch(listen) {
-    const args = ["serve", "--json", "--dev", "--data", join(this.directory, "data"), "--listen", listen];
-    const child = spawn(BINARY, [...args, ...this.args], { stdio: ["ignore", "pipe", "pipe"] });
+    const serve = ["serve", "--dev", "--data", join(this.directory, "data")];
+    const args = [...(this.args[0] === "demo" ? [] : serve), ...this.args, "--json", "--listen", listen];
+    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.child = child;
     child.stderr.on("data", (data) => (this.said = (this.said + data).slice(-20_000)));
     const lines = createInterface({ input: child.stdout });
     const first = await within(START, "the node to listen", new Promise((told, failed) => {
-      lines.once("line", told);
+      // The demo tells of its payment first.
+      lines.on("line", (line) => JSON.parse(line).listening && told(line));
       child.once("exit", (code) => failed(new Error(`the node ended with ${code}: ${this.said}`)));
       child.once("error", failed);
     }));

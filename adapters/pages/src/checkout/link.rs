@@ -28,6 +28,15 @@ pub(crate) struct Ways {
     pub(crate) cancel: Option<Url>,
 }
 
+/// Which addresses will do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    /// For trying things out: this machine and this node may be called by `http`.
+    pub(crate) dev: bool,
+    /// What this node is called.
+    pub(crate) origin: Option<&'a str>,
+}
+
 /// Why a link is not right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{field}: expected {expected}, got {got}")]
@@ -39,9 +48,10 @@ pub(crate) struct BadLink {
 
 impl Query {
     /// Where the payer is to go, after checking that it is somewhere a payer can be sent.
-    pub(crate) fn ways(&self, id: IntentId, dev: bool) -> Result<Ways, BadLink> {
-        let way =
-            |field, text: &Option<String>| text.as_deref().map(|text| way(field, text, id, dev)).transpose();
+    pub(crate) fn ways(&self, id: IntentId, rules: Rules) -> Result<Ways, BadLink> {
+        let way = |field, text: &Option<String>| {
+            text.as_deref().map(|text| way(field, text, id, rules)).transpose()
+        };
         Ok(Ways {
             success: way("success_url", &self.success_url)?,
             cancel: way("cancel_url", &self.cancel_url)?,
@@ -79,9 +89,10 @@ impl Query {
     }
 }
 
-/// `https` to a host by name or address, without a password in it; a server on this machine by `http` while trying things out.
-fn way(field: &'static str, text: &str, id: IntentId, dev: bool) -> Result<Url, BadLink> {
-    let expected = if dev {
+/// `https` to a host by name or address, without a password in it; while trying things out also `http` to a server on this
+/// machine, or to this node.
+fn way(field: &'static str, text: &str, id: IntentId, rules: Rules<'_>) -> Result<Url, BadLink> {
+    let expected = if rules.dev {
         "an address with https, or with http on this machine, of at most 2048 bytes and without a password"
     } else {
         "an address with https, of at most 2048 bytes and without a password"
@@ -99,7 +110,7 @@ fn way(field: &'static str, text: &str, id: IntentId, dev: bool) -> Result<Url, 
     };
     let allowed = match url.scheme() {
         "https" => url.has_host(),
-        "http" => dev && is_here,
+        "http" => rules.dev && (is_here || rules.origin == Some(&*url.origin().ascii_serialization())),
         _ => false,
     };
     if allowed && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(wrong()) }
@@ -119,7 +130,8 @@ mod tests {
     fn a_payer_is_sent_nowhere_but_to_a_web_page() {
         let id = IntentId([7; 32]);
         let check = |text: &str, dev: bool, expected: Option<&str>| {
-            let went = way("success_url", text, id, dev);
+            let rules = Rules { dev, origin: Some("http://192.0.2.1:8080") };
+            let went = way("success_url", text, id, rules);
             assert_eq!(went.as_ref().ok().map(Url::as_str), expected, "{text}");
         };
         check("https://shop.example/done", false, Some("https://shop.example/done"));
@@ -131,6 +143,9 @@ mod tests {
         check("http://127.0.0.1:3000/", true, Some("http://127.0.0.1:3000/"));
         check("http://[::1]/", true, Some("http://[::1]/"));
         check("http://localhost/", true, Some("http://localhost/"));
+        check("http://192.0.2.1:8080/shop", true, Some("http://192.0.2.1:8080/shop"));
+        check("http://192.0.2.1:8080/shop", false, None);
+        check("http://192.0.2.1:80/shop", true, None);
         check("http://127.0.0.1:3000/", false, None);
         check("http://shop.example/", true, None);
         check("http://127.0.0.1.evil.example/", true, None);

@@ -34,7 +34,9 @@ pub(crate) async fn show(
         Ok(query) => query,
         Err(error) => return Problem::bad_link(language, error.body_text()).into_page(),
     };
-    let ways = match query.ways(id, pages.options.dev) {
+    let origin = origin(&headers, &uri);
+    let rules = link::Rules { dev: pages.options.dev, origin: origin.as_deref() };
+    let ways = match query.ways(id, rules) {
         Ok(ways) => ways,
         Err(error) => return Problem::bad_link(language, error.to_string()).into_page(),
     };
@@ -44,6 +46,6 @@ pub(crate) async fn show(
         Ok(None) => return Problem::not_found(language).into_page(),
         Err(error) => return Problem::unavailable(language, &error).into_page(),
     };
-    let asker = Asker { language, query, ways, origin: origin(&headers, &uri) };
+    let asker = Asker { language, query, ways, origin };
     page(StatusCode::OK, Purpose::Page, &Checkout::of(id, &intent, &asker, &pages.options))
 }

@@ -46,6 +46,8 @@ pub(super) struct Checkout {
     code: Code,
     /// The address of this page, and the same as a picture.
     address: Option<(String, Option<String>)>,
+    /// The same in the wallet of a node for trying things out.
+    wallet: Option<String>,
     /// How to pay it from a terminal.
     command: Option<String>,
     /// Where to go on to, now.
@@ -123,6 +125,8 @@ impl Checkout {
             }
             _ => None,
         };
+        let secret = asker.query.client_secret().filter(|_| options.dev && matches!(code, Code::Rings(_)));
+        let wallet = secret.map(|secret| format!("{}#/checkout/{id}?code={secret}", crate::wallet::PATH));
         let address = asker.origin.as_ref().filter(|_| is_open).map(|origin| {
             let address = asker.query.address(origin, id);
             let picture = (options.protocol.qr_code)(&address, texts.qr_title);
@@ -150,6 +154,7 @@ impl Checkout {
             deadline: is_open.then(|| last_moment(intent.expires_at)),
             code,
             address,
+            wallet,
             command,
             onward: onward(intent, &asker.ways, texts),
             afterwards,
