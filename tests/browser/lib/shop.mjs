@@ -7,15 +7,21 @@ import { join } from "node:path";
 import { MERCHANT } from "./merchant.mjs";
 import { ELEMENTS, require } from "./stage.mjs";
 
-const { paymentIntents } = require("@code-wallet/client");
+const { loginIntents, paymentIntents } = require("@code-wallet/client");
+const { Keypair } = require("@code-wallet/keys");
 const FILES = {
   "/vue.js": join(ELEMENTS, "..", "..", "vue", "dist", "vue.global.prod.js"),
   "/elements.js": join(ELEMENTS, "dist", "elements.iife.js"),
 };
 
-/** Opens the shop for a stage, whose browsers may ask it from then on. @param {import("./stage.mjs").Stage} stage */
-export async function openShop(stage) {
+/**
+ * Opens the shop for a stage, whose browsers may ask it from then on.
+ * @param {import("./stage.mjs").Stage} stage
+ * @param {Uint8Array} [seed] of the key that signs for the shop's domain
+ */
+export async function openShop(stage, seed) {
   const { node } = stage;
+  const key = seed && Keypair.fromSeed(seed);
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "/", "http://shop.example");
     const send = (/** @type {string} */ type, /** @type {any} */ body) => response.writeHead(200, { "content-type": type }).end(body);
@@ -26,7 +32,8 @@ export async function openShop(stage) {
       if (["/thanks", "/sorry", "/favicon.ico"].includes(url.pathname)) return send("text/html; charset=utf-8", `<!doctype html><html lang="en"><title>${url.pathname}</title></html>`);
       if (url.pathname === "/create") {
         const order = JSON.parse(url.searchParams.get("order") ?? "");
-        return send("application/json", JSON.stringify(await paymentIntents.create({ ...order, endpoint: `${node.url}/v1` })));
+        const made = order.mode === "login" ? loginIntents : paymentIntents;
+        return send("application/json", JSON.stringify(await made.create({ ...order, signers: key && [key], endpoint: `${node.url}/v1` })));
       }
       return response.writeHead(404).end();
     } catch (error) {
@@ -39,6 +46,10 @@ export async function openShop(stage) {
   stage.allowed.add(url);
   return {
     url,
+    /** Whom the shop's domain names. */
+    verifier: key?.getPublicKey().toBase58(),
+    /** Who has logged in. @param {string} intent */
+    user: async (intent) => (await loginIntents.getUserId({ intent, verifier: key, endpoint: `${node.url}/v1` })).userId,
     /**
      * The shop's page with such an element.
      * @param {any} options of the element

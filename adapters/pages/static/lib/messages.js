@@ -1,7 +1,7 @@
 // The messages that a browser sends and reads (protocol d.2 to d.5).
 
 import { concat } from "./bytes.js";
-import { bytesField, bytesOf, doubleField, doubleOf, fields, stringField, stringOf, uintField, uintOf } from "./protobuf.js";
+import { bytesField, bytesOf, doubleField, doubleOf, fields, stringField, stringOf, uintField, uintOf, without } from "./protobuf.js";
 
 const QUARKS_PER_HUNDREDTH_KIN = 1000n;
 
@@ -161,6 +161,20 @@ export function readBill(body) {
  */
 export function readLogin(body) {
   return readSite(bytesOf(body, 1), bytesOf(body, 4));
+}
+
+/**
+ * What a site's own key signed in a request, and for which code.
+ * @param {Message} message
+ * @returns {{ signed: Uint8Array, signature: Uint8Array | undefined, rendezvous: Uint8Array | undefined }}
+ */
+export function siteProof({ kind, body }) {
+  const [signature, rendezvous] = kind === "requestToLogin" ? [5, 6] : [6, 7];
+  const inner = (/** @type {number} */ field) => {
+    const message = bytesOf(body, field);
+    return message && bytesOf(message, 1);
+  };
+  return { signed: without(body, signature), signature: inner(signature), rendezvous: inner(rendezvous) };
 }
 
 /** @param {Uint8Array} fee */

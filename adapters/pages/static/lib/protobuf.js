@@ -9,7 +9,8 @@ const FIXED32 = 5;
 
 /**
  * One field as it came.
- * @typedef {{ number: number, value: bigint | Uint8Array }} Field a varint is a bigint, everything else its bytes
+ * @typedef {{ number: number, value: bigint | Uint8Array, raw: Uint8Array }} Field a varint is a bigint, everything else its bytes;
+ * `raw` is all of it, tag included
  */
 
 /**
@@ -74,28 +75,31 @@ export function fields(message) {
     }
     throw new RangeError("a number in a message has more than ten bytes");
   };
+  const value = (/** @type {number} */ wire, /** @type {number} */ field) => {
+    if (wire === VARINT) return number();
+    if (wire === LENGTH) return take(Number(number()));
+    if (wire === FIXED64) return take(8);
+    if (wire === FIXED32) return take(4);
+    throw new RangeError(`field ${field} of a message has a wire type that there is not`);
+  };
   while (at < message.length) {
+    const start = at;
     const tag = number();
     const field = Number(tag >> 3n);
     if (field === 0) throw new RangeError("a message has a field 0");
-    switch (Number(tag & 7n)) {
-      case VARINT:
-        found.push({ number: field, value: number() });
-        break;
-      case FIXED64:
-        found.push({ number: field, value: take(8) });
-        break;
-      case LENGTH:
-        found.push({ number: field, value: take(Number(number())) });
-        break;
-      case FIXED32:
-        found.push({ number: field, value: take(4) });
-        break;
-      default:
-        throw new RangeError(`field ${field} of a message has a wire type that there is not`);
-    }
+    const read = value(Number(tag & 7n), field);
+    found.push({ number: field, value: read, raw: message.subarray(start, at) });
   }
   return found;
+}
+
+/**
+ * A message as it came, but for one field: what a signature in that field covers.
+ * @param {Uint8Array} message
+ * @param {number} number
+ */
+export function without(message, number) {
+  return concat(...fields(message).flatMap((field) => (field.number === number ? [] : [field.raw])));
 }
 
 /**

@@ -11,14 +11,20 @@ const KEPT = 100;
  * @typedef {{ id: string, at: number, what: string, amount: string, state: string }} Entry `at` in milliseconds since 1970
  */
 
-/** @returns {Promise<{ publicKey: Uint8Array, secret: CryptoKey } | undefined>} */
+/**
+ * What the wallet has for good.
+ * @typedef {{ publicKey: Uint8Array, secret: CryptoKey, sites: CryptoKey }} Keys `sites` makes the key for each site that is
+ * logged in to
+ */
+
+/** @returns {Promise<Keys | undefined>} */
 export async function loadKey() {
   return ask(KEYS, "readonly", (store) => store.get("owner"));
 }
 
-/** @param {{ publicKey: Uint8Array, secret: CryptoKey }} key */
-export async function saveKey({ publicKey, secret }) {
-  await ask(KEYS, "readwrite", (store) => store.put({ publicKey, secret }, "owner"));
+/** @param {Keys} keys */
+export async function saveKey({ publicKey, secret, sites }) {
+  await ask(KEYS, "readwrite", (store) => store.put({ publicKey, secret, sites }, "owner"));
 }
 
 /** Forgets everything. */

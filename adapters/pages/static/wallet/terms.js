@@ -2,7 +2,7 @@
 
 import { decode as fromBase58, encode as base58 } from "../lib/base58.js";
 import { concat, equal, fromBase64, littleEndian, utf8 } from "../lib/bytes.js";
-import { readBill, readLogin, readMessage } from "../lib/messages.js";
+import { readBill, readLogin, readMessage, siteProof } from "../lib/messages.js";
 import { hundredthsOf } from "../lib/scan_code.js";
 import { verifies } from "../lib/keys.js";
 
@@ -48,10 +48,12 @@ export async function signedTerms(id, intent) {
   if (message?.kind === "requestToLogin") {
     const site = readLogin(message.body);
     if (site === undefined || baseDomain(site.domain) !== intent.login?.domain) throw new Forged("it asks for another site than it shows");
+    await checkSite(id, message, site);
     return { site: { domain: baseDomain(site.domain) } };
   }
   if (message?.kind !== "requestToReceiveBill") throw new Forged("the message is not a request for a payment");
   const bill = readBill(message.body);
+  if (bill.site?.verifier !== undefined) await checkSite(id, message, bill.site);
   const terms = {
     destination: base58(bill.destination),
     currency: bill.currency,
@@ -63,6 +65,21 @@ export async function signedTerms(id, intent) {
   };
   if (!same(terms, shown(intent.terms))) throw new Forged("the terms shown are not the terms signed");
   return { terms };
+}
+
+/**
+ * Checks that the site's own key has signed the request, for this code. That the key is published on the domain, the node has
+ * seen.
+ * @param {Uint8Array} id
+ * @param {import("../lib/messages.js").Message} message
+ * @param {import("../lib/messages.js").Site} site
+ */
+async function checkSite(id, message, { verifier }) {
+  const { signed, signature, rendezvous } = siteProof(message);
+  if (rendezvous === undefined || !equal(rendezvous, id)) throw new Forged("the site signed it for another code");
+  if (verifier === undefined || signature === undefined || !(await verifies(verifier, signed, signature))) {
+    throw new Forged("the site's key did not sign it");
+  }
 }
 
 /**

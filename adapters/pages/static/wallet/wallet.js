@@ -6,10 +6,11 @@ import { money } from "../views/texts.js";
 import { ask, available } from "./api.js";
 import { canScan, scan } from "./camera.js";
 import { read } from "./given.js";
+import * as login from "./login.js";
 import * as pay from "./pay.js";
 import { total } from "./payment.js";
 import * as store from "./store.js";
-import { check, generate, seedOf } from "./words.js";
+import { check, generate, seedOf, sitesOf } from "./words.js";
 
 const WORDS = "/wallet/words.txt";
 /** In quarks: a million kin, for some dozens of coffees at the rates of `--dev`. */
@@ -24,7 +25,8 @@ const on = (/** @type {string} */ id, /** @type {string} */ event, /** @type {(e
     void guarded(() => work(happened));
   });
 
-/** @type {import("../lib/keys.js").KeyPair | undefined} */
+/** @typedef {import("../lib/keys.js").KeyPair & { sites: CryptoKey }} Owner */
+/** @type {Owner | undefined} */
 let key;
 /** What is on the screen to be decided. */
 /** @type {{ seen: pay.Seen, payment?: import("./payment.js").Payment, back?: string } | undefined} */
@@ -81,7 +83,7 @@ async function start() {
   if (!(await canSign())) throw new Error(`This browser cannot keep a key. It works in ${BROWSERS}.`);
   const known = await store.loadKey();
   if (known === undefined) return show("welcome");
-  key = pair(known.publicKey, known.secret);
+  key = { ...pair(known.publicKey, known.secret), sites: known.sites };
   part("camera").hidden = !(await canScan());
   await fromAddress();
 }
@@ -96,7 +98,7 @@ async function fromAddress() {
   else await home();
 }
 
-/** @param {import("../lib/keys.js").KeyPair} made */
+/** @param {Owner} made */
 async function use(made) {
   await store.saveKey(made);
   // What is left of the words on the page would be read by whoever comes next.
@@ -151,6 +153,7 @@ async function openRequest(text) {
     ...Object.entries(terms.metadata),
     ...payment.transfers.map(({ purpose, destination, quarks }) => [`${PURPOSES[purpose]} ${short(destination)}`, kin(quarks)]),
     ["Together", kin(total(payment)), "total"],
+    ...(terms.proved && terms.domain ? [["Logs you in at", terms.domain]] : []),
   ]);
   part("confirm").textContent = title(seen);
   part("confirm").disabled = false;
@@ -162,27 +165,42 @@ async function openRequest(text) {
 const PURPOSES = /** @type {Record<string, string>} */ ({ service_fee: "Service fee,", fee: "Share for", destination: "To" });
 
 function offerLogin() {
-  part("confirm").hidden = true;
-  stateIs("This request asks who you are", "wait");
-  part("request-note").textContent = "Logging in takes an account for this site alone: use quittance login for now. You can decline here.";
+  part("confirm").textContent = "Log in";
+  part("confirm").disabled = false;
+  stateIs("Checked: signed by the site", "good");
+  part("request-note").textContent = "The site learns an account that is for this site alone, the same each time, and nothing else about you.";
+  part("request-title").focus();
 }
 
 async function confirm() {
-  if (request?.payment === undefined) return;
+  if (request === undefined) return;
+  const { seen, payment } = request;
   part("confirm").disabled = part("decline").disabled = true;
-  stateIs("Paying …", "wait");
+  stateIs(payment === undefined ? "Logging in …" : "Paying …", "wait");
   try {
-    await decidedState(await pay.submit(request.payment, owner()));
+    if (payment === undefined) return await logIn(seen);
+    // Who pays a site that asks for it logs in by that; the site's account has to be there before.
+    if (seen.terms?.proved && seen.terms.domain) await login.relate(seen.terms.domain, owner());
+    await decidedState(await pay.submit(payment, owner()));
   } catch (error) {
-    stateIs("Not paid, as far as known here", "bad");
+    stateIs(payment === undefined ? "Not logged in" : "Not paid, as far as known here", "bad");
     throw error;
   } finally {
     part("confirm").disabled = part("decline").disabled = false;
   }
 }
 
+/** @param {pay.Seen} seen */
+async function logIn(seen) {
+  if (seen.site === undefined) return;
+  const user = await login.logIn(seen.id, seen.site.domain, owner());
+  await decided("logged_in", "Logged in", "good");
+  part("request-note").textContent = `The site knows you as ${user}.`;
+}
+
 const ENDS = /** @type {Record<string, [string, string]>} */ ({
   confirmed: ["Paid", "good"],
+  logged_in: ["Logged in", "good"],
   scheduled: ["Accepted, being carried out", "good"],
   canceled: ["Canceled. Nothing was paid", "bad"],
   expired: ["The time for this is over. Nothing was paid", "bad"],
@@ -192,8 +210,10 @@ const ENDS = /** @type {Record<string, [string, string]>} */ ({
 
 /** @param {any} intent */
 async function decidedState(intent) {
-  const [words, tone] = ENDS[intent.state] ?? [intent.state, "wait"];
-  await decided(intent.state, words, tone);
+  // A login that was answered is confirmed too.
+  const state = intent.state === "confirmed" && intent.terms === undefined ? "logged_in" : intent.state;
+  const [words, tone] = ENDS[state] ?? [state, "wait"];
+  await decided(state, words, tone);
 }
 
 /**
@@ -207,7 +227,7 @@ async function decided(state, words, tone) {
   part("request-note").textContent = "";
   if (request === undefined) return;
   const { seen, payment, back } = request;
-  if (payment !== undefined || state === "canceled") {
+  if (payment !== undefined || state === "canceled" || state === "logged_in") {
     const amount = payment === undefined ? "" : kin(total(payment));
     await store.remember({ id: seen.id, at: Date.now(), what: title(seen), amount, state });
   }
@@ -306,7 +326,8 @@ function owner() {
 
 /** @param {string[]} words */
 async function keyOf(words) {
-  return fromSeed(await seedOf(words));
+  const seed = await seedOf(words);
+  return { ...(await fromSeed(seed)), sites: await sitesOf(seed) };
 }
 
 async function list() {

@@ -64,6 +64,15 @@ export async function seedOf(words) {
 }
 
 /**
+ * What makes the keys for sites: as good as the seed, and of no use to find it.
+ * @param {Uint8Array} seed
+ */
+export async function sitesOf(seed) {
+  const material = await hmac(seed, utf8("quittance wallet, keys for sites, 1"));
+  return crypto.subtle.importKey("raw", material, { name: "HMAC", hash: "SHA-512" }, false, ["sign"]);
+}
+
+/**
  * @param {Uint8Array} key
  * @param {Uint8Array} bytes
  */
