@@ -21,7 +21,7 @@ pub(super) async fn create_intent(State(api): State<Api>, request: Request) -> J
     if request.method() != Method::POST {
         return Err(BadRequest::HttpMethod("post").into());
     }
-    let body = body::read(request).await?;
+    let body = body::read(&api, request).await?;
     let create = CreateIntent::parse(&body)?;
     let refused = |text: String| Refusal { status: 400, text };
     if let Some(url) = &create.webhook {
@@ -60,7 +60,7 @@ pub(super) async fn get_user_id(State(api): State<Api>, request: Request) -> Jso
     if request.method() != Method::POST {
         return Err(BadRequest::HttpMethod("post").into());
     }
-    let body = body::read(request).await?;
+    let body = body::read(&api, request).await?;
     let GetUserId { request } = GetUserId::parse(&body)?;
     let read = login::get_login(&api, &request.encode_to_vec()).await?;
     let user = read.user_id.and_then(|user| PublicKey::from_slice(&user.value));
@@ -86,6 +86,7 @@ impl From<Unread> for Refusal {
         let text = match unread {
             Unread::TooLong => format!("expected a body of at most {MAX_ENVELOPE_LEN} bytes"),
             Unread::TooSlow => return Status::new(Code::DeadlineExceeded, "").into(),
+            Unread::TooMany => return body::too_many().into(),
             Unread::Broken => "the request ended early".to_owned(),
         };
         BadRequest::Json(text).into()

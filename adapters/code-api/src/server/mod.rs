@@ -83,14 +83,17 @@ pub struct Options {
     pub link_prefix: String,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
-    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
-    /// each client is told.
+    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits
+    /// for it, so that each client is told.
     pub tasks: TaskTracker,
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
     /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
     /// as unavailable.
     pub max_sockets: usize,
+    /// How many requests that get one answer may be on their way in together, over HTTP and gRPC: each may hold
+    /// [`MAX_ENVELOPE_LEN`] bytes. More are refused as unavailable.
+    pub max_calls: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
     /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
@@ -106,7 +109,7 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 1024 nonces.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 4096 calls, 1024 nonces.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
@@ -120,6 +123,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            max_calls: 4096,
             nonces: 1024,
         }
     }
@@ -133,6 +137,7 @@ struct Api {
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
     sockets: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -159,6 +164,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
+        calls: Arc::new(Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS))),
         engine,
         options,
     };

@@ -40,11 +40,13 @@ fn payment_with_login(name: &str) -> SignedRequest {
 }
 
 async fn know(node: &Node, owner: &KeyPair, domain: &str, authority: &KeyPair) {
-    let (id, authority) = (AccountId(owner.public_key().0), AccountId(authority.public_key().0));
+    let (id, authority_id) = (AccountId(owner.public_key().0), AccountId(authority.public_key().0));
     let domain = domain.parse().expect("a domain");
-    let signature = Signature(owner.sign(&relationship_signing_bytes(id, &domain, authority)));
-    let signed = Unproven::native(signature);
-    let establish = Request::EstablishRelationship { owner: id, domain, authority, signed };
+    node.fund(id).await;
+    let bytes = relationship_signing_bytes(id, &domain, authority_id);
+    let [signed, consent] = [owner, authority].map(|key| Unproven::native(Signature(key.sign(&bytes))));
+    let authority = authority_id;
+    let establish = Request::EstablishRelationship { owner: id, domain, authority, signed, consent };
     node.handle.execute(establish).await.expect("a relationship");
 }
 
