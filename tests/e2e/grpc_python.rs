@@ -71,10 +71,11 @@ fn an_app_with_a_generated_client_follows_a_payment_to_its_end() {
             "INVALID_ARGUMENT: invalid SendMessageRequest.Message",
         ),
         (
-            "unavailable",
-            json!({}),
-            "UNIMPLEMENTED: message.kind request_to_grab_bill is not available on this node",
+            "unknown",
+            json!({ "method": "/code.messaging.v1.Messaging/Nothing" }),
+            "UNIMPLEMENTED: the service has no such method",
         ),
+        ("unknown", json!({ "method": "/code.badge.v1.Badge/ResetBadgeCount" }), "UNIMPLEMENTED: "),
     ] {
         let error = app.call(name, &with(more)).expect_err(name);
         assert!(error.starts_with(why), "{name}: {error}");

@@ -141,14 +141,9 @@ def health(options):
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-def unavailable(options):
-    """A kind of message that this node does not offer."""
-    key, to = rendezvous(options)
-    message = messaging.Message()
-    message.request_to_grab_bill.requestor_account.value = bytes.fromhex(options["destination"])
-    signature = common.Signature(value=key.sign(message.SerializeToString(deterministic=True)).signature)
-    request = messaging.SendMessageRequest(message=message, rendezvous_key=to, signature=signature)
-    messages.SendMessage(request, timeout=WAIT)
+def unknown(options):
+    """A method that this node does not have."""
+    channel.unary_unary(options["method"])(b"", timeout=WAIT)
 
 
 CALLS = {
@@ -160,7 +155,7 @@ CALLS = {
     "keepAlive": keep_alive,
     "reflect": reflect,
     "health": health,
-    "unavailable": unavailable,
+    "unknown": unknown,
 }
 
 for line in sys.stdin:

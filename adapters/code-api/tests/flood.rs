@@ -26,6 +26,7 @@ const BYTES_PER_STREAM: usize = 24 * 1024;
 
 /// Lost if this fails: whoever opens streams and says nothing can stop everybody's payments, or end the process.
 ///
+/// Every tenth stream is a WebSocket, which is a connection of its own, with two ends in this process.
 /// An ordinary run opens 1000; `QUITTANCE_FLOOD=10000` opens as many as that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
@@ -40,7 +41,7 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
     .await;
     let before = resident();
     let open = path(Method::OpenMessageStream);
-    let (mut connections, mut streams) = (Vec::new(), Vec::new());
+    let (mut connections, mut streams, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..count {
         if index % PER_CONNECTION == 0 {
             connections.push(node.grpc().await);
@@ -48,6 +49,12 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&(index as u64).to_le_bytes());
         let request = call::open_message_stream_unsigned(PublicKey(key)).encode_to_vec();
+        if index % 10 == 9 {
+            let mut socket = node.socket("/").await;
+            socket.call(Method::OpenMessageStream, request).await;
+            sockets.push(socket);
+            continue;
+        }
         let connection = connections.last_mut().expect("a connection");
         let mut stream = connection.start(&open, &request);
         stream.opened().await;
@@ -75,7 +82,7 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
     assert_eq!(flooder.start(&open, &request(0xff)).end().await.0, 14, "one too many");
 
     // All of them go at once, and leave nothing behind that a newcomer would miss.
-    drop((streams, connections, last));
+    drop((streams, connections, sockets, last));
     for _ in 0..400 {
         let mut next = flooder.start(&open, &request(0xff));
         if next.is_opened().await {

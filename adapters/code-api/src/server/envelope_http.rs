@@ -57,7 +57,7 @@ pub(super) fn refused(status: &Status) -> Response {
 
 async fn post(api: &Api, request: Request) -> Response {
     let origin = places::origin(request.extensions());
-    let body = match body::read(request).await {
+    let body = match body::read(api, request).await {
         Ok(body) => body,
         Err(Unread::TooLong) => {
             let text = format!("expected an envelope of at most {MAX_ENVELOPE_LEN} bytes");
@@ -67,6 +67,7 @@ async fn post(api: &Api, request: Request) -> Response {
         Err(Unread::TooSlow) => {
             return refused(&Status::new(Code::DeadlineExceeded, "the request did not arrive in time"));
         }
+        Err(Unread::TooMany) => return refused(&body::too_many()),
         Err(Unread::Broken) => return refused(&Status::invalid_argument("the request ended early")),
     };
     let answer = match decode_request(&body) {

@@ -21,13 +21,17 @@ pub(super) async fn create_intent(State(api): State<Api>, request: Request) -> J
     if request.method() != Method::POST {
         return Err(BadRequest::HttpMethod("post").into());
     }
-    let body = body::read(request).await?;
+    let body = body::read(&api, request).await?;
     let create = CreateIntent::parse(&body)?;
     let refused = |text: String| Refusal { status: 400, text };
     if let Some(url) = &create.webhook {
         let not_available = |_| refused("webhooks are not available on this node".to_owned());
         let outbound = micro_payment::outbound(&api).map_err(not_available)?;
-        outbound.check_url(url).await.map_err(|error| refused(error.to_string()))?;
+        outbound.host(url).map_err(|error| refused(error.to_string()))?;
+        // Nobody is asked for the address in a message that nobody signed, which is refused below.
+        if messaging::is_authentic(IntentId(create.intent.0), &create.message(), create.signature) {
+            micro_payment::check(outbound, url).await?.map_err(|error| refused(error.to_string()))?;
+        }
     }
     messaging::send(&api, &create.send_message_request()).await?;
     if let Some(url) = &create.webhook {
@@ -60,7 +64,7 @@ pub(super) async fn get_user_id(State(api): State<Api>, request: Request) -> Jso
     if request.method() != Method::POST {
         return Err(BadRequest::HttpMethod("post").into());
     }
-    let body = body::read(request).await?;
+    let body = body::read(&api, request).await?;
     let GetUserId { request } = GetUserId::parse(&body)?;
     let read = login::get_login(&api, &request.encode_to_vec()).await?;
     let user = read.user_id.and_then(|user| PublicKey::from_slice(&user.value));
@@ -86,6 +90,7 @@ impl From<Unread> for Refusal {
         let text = match unread {
             Unread::TooLong => format!("expected a body of at most {MAX_ENVELOPE_LEN} bytes"),
             Unread::TooSlow => return Status::new(Code::DeadlineExceeded, "").into(),
+            Unread::TooMany => return body::too_many().into(),
             Unread::Broken => "the request ended early".to_owned(),
         };
         BadRequest::Json(text).into()

@@ -60,9 +60,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
 use quittance_core::ids::AccountId;
-use quittance_outbound::Outbound;
+use quittance_outbound::{Outbound, Places};
 use quittance_runtime::Handle;
 use quittance_runtime::table::Table;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -75,7 +76,6 @@ use fetches::Fetches;
 use hub::Hub;
 pub use nonces::MAX_NONCES;
 use nonces::Nonces;
-use places::Places;
 pub use places::{Admit, Origin};
 use vaults::Vaults;
 
@@ -96,8 +96,8 @@ pub struct Options {
     pub link_prefix: String,
     /// Ends every stream and socket. To be canceled before the engine is shut down.
     pub shutdown: CancellationToken,
-    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits for it, so that
-    /// each client is told.
+    /// Every open WebSocket and gRPC stream. Their tasks outlive the HTTP server: whoever shuts down closes this and waits
+    /// for it, so that each client is told.
     pub tasks: TaskTracker,
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
@@ -106,6 +106,9 @@ pub struct Options {
     pub max_sockets: usize,
     /// Counts the frames of a WebSocket behind its first, each as a request of its [`Origin`]'s. Without it they are not limited.
     pub admit: Option<Admit>,
+    /// How many requests that get one answer may be on their way in together, over HTTP and gRPC: each may hold
+    /// [`MAX_ENVELOPE_LEN`] bytes. More are refused as unavailable.
+    pub max_calls: usize,
     /// How many payments' transactions may wait for their signatures, or for the payment's end, together: each takes one
     /// nonce. When none is free, submissions are refused as unavailable. 1 to [`MAX_NONCES`].
     pub nonces: usize,
@@ -121,7 +124,7 @@ pub enum Destinations {
 }
 
 impl Options {
-    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 1024 nonces.
+    /// Known accounts only, no webhooks, streams of 15 minutes, 4096 sockets, 4096 calls, 1024 nonces.
     pub fn new(acknowledged: Arc<dyn Table>, shutdown: CancellationToken) -> Self {
         Self {
             destinations: Destinations::Known(Arc::default()),
@@ -136,6 +139,7 @@ impl Options {
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
             admit: None,
+            max_calls: 4096,
             nonces: 1024,
         }
     }
@@ -148,10 +152,13 @@ struct Api {
     hub: Hub,
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
-    places: Places,
+    places: places::Places,
     vaults: Vaults,
     fetches: Fetches,
     early_scans: EarlyScans,
+    /// Pages that are looked at, by who wants to be paid for them.
+    looks: Places,
+    calls: Arc<Semaphore>,
 }
 
 /// Where envelopes are taken. The SDKs append `/api/` to an endpoint of any prefix, with whatever slash it ends in
@@ -176,11 +183,13 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
+        looks: Places::new(codify::MAX_LOOKS),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
-        places: Places::new(options.max_sockets),
+        places: places::Places::new(options.max_sockets),
         vaults: Vaults::new(PublicKey(engine.node().0)),
         fetches: Fetches::default(),
         early_scans: EarlyScans::default(),
+        calls: Arc::new(Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS))),
         engine,
         options,
     };

@@ -15,6 +15,9 @@ use crate::status::{Code, Status};
 /// One address has at most one in so many of the places.
 const SHARES: usize = 16;
 
+/// All IPv6 addresses with the same first 48 bits, which is what one customer of a network gets, have at most one in so many.
+const SITE_SHARES: usize = 2;
+
 /// One in so many of the places is kept for those who pay.
 const PAYMENTS: usize = 16;
 
@@ -94,8 +97,17 @@ impl Places {
 #[derive(Debug, Clone)]
 struct Pool {
     free: Arc<Semaphore>,
-    share: usize,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    /// Of one address, and of one site.
+    shares: [usize; 2],
+    taken: Arc<Mutex<HashMap<Holder, usize>>>,
+}
+
+/// Who has places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    Address(IpAddr),
+    /// The first 48 bits.
+    Site(u128),
 }
 
 /// A place that is taken. Dropping it gives it back.
@@ -107,14 +119,15 @@ pub(super) struct Place {
 
 #[derive(Debug)]
 struct Share {
-    address: IpAddr,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    holders: [Option<Holder>; 2],
+    taken: Arc<Mutex<HashMap<Holder, usize>>>,
 }
 
 impl Pool {
     fn new(size: usize) -> Self {
         let free = Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS)));
-        Self { free, share: (size / SHARES).max(1), taken: Arc::default() }
+        let shares = [SHARES, SITE_SHARES].map(|part| (size / part).max(1));
+        Self { free, shares, taken: Arc::default() }
     }
 
     fn take(&self, origin: Option<Origin>) -> Result<Place, Status> {
@@ -127,23 +140,34 @@ impl Pool {
     fn share(&self, Origin(address): Origin) -> Result<Share, Status> {
         // As long as the places are many: each address in it has one at least.
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(address).or_default();
-        if *count >= self.share {
+        let site = match address.to_canonical() {
+            IpAddr::V6(address) => Some(Holder::Site(u128::from(address) >> 80)),
+            IpAddr::V4(_) => None,
+        };
+        let holders = [Some(Holder::Address(address)), site];
+        let has_all = |(holder, share): (&Option<Holder>, usize)| {
+            holder.and_then(|holder| taken.get(&holder)).is_some_and(|count| *count >= share)
+        };
+        if holders.iter().zip(self.shares).any(has_all) {
             let text = "too many open sockets of this address; close one first";
             return Err(Status::new(Code::ResourceExhausted, text));
         }
-        *count += 1;
-        Ok(Share { address, taken: self.taken.clone() })
+        for holder in holders.into_iter().flatten() {
+            *taken.entry(holder).or_default() += 1;
+        }
+        Ok(Share { holders, taken: self.taken.clone() })
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.address);
+        for holder in self.holders.into_iter().flatten() {
+            if let Some(count) = taken.get_mut(&holder) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    taken.remove(&holder);
+                }
             }
         }
     }
@@ -183,6 +207,20 @@ mod tests {
         assert_eq!(take(17, 1000).len(), 15);
         let remembered = [&places.streams, &places.payments].map(|pool| pool.taken.lock().unwrap().len());
         assert_eq!(remembered, [0, 0], "addresses that have gone are remembered");
+    }
+
+    /// Lost if this fails: who has a network of addresses, which costs nothing, has as many shares.
+    #[test]
+    fn a_site_has_half_of_the_places() {
+        let places = Places::new(256);
+        let from =
+            |site: u16, network: u16| Some(Origin(IpAddr::from([0x2001, 0xdb8, site, network, 0, 0, 0, 0])));
+        let all: Vec<_> = (0..1000).filter_map(|network| places.take(from(1, network)).ok()).collect();
+        assert_eq!(all.len(), 120);
+        let other = places.take(from(2, 0));
+        assert!(other.is_ok());
+        drop((all, other));
+        assert!(places.streams.taken.lock().unwrap().is_empty());
     }
 
     /// Lost if this fails: a small node has no places at all.

@@ -135,7 +135,7 @@ async fn rehearse(
         Err(rejection) => Err(rejection),
     };
     let outcome = api.engine.query_about(Key::Intent(intent), look).await;
-    outcome.map_err(|error| refusal::failed(error, intent))?.map_err(refused)
+    outcome.map_err(|error| refusal::submission(error, intent))?.map_err(refused)
 }
 
 /// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed
@@ -155,8 +155,13 @@ async fn establish(api: &Api, submission: &Submission, relationship: &Relationsh
         candidates: vec![submission.signed.clone()],
         signature: Signature(submission.signature),
     };
+    let consent = Unproven {
+        form: SignedForm::CodeOpenAccount,
+        candidates: vec![relationship.signed.clone()],
+        signature: Signature(relationship.signature),
+    };
     let (owner, authority) = (AccountId(relationship.owner.0), AccountId(relationship.authority.0));
-    let request = Request::EstablishRelationship { owner, domain, authority, signed };
+    let request = Request::EstablishRelationship { owner, domain, authority, signed, consent };
     let answer = api.engine.execute(request).await;
     answer.map(|_| ()).map_err(|error| refusal::submission(error, IntentId(submission.intent.0)))
 }
@@ -195,7 +200,7 @@ impl Known {
             })
         };
         let known = api.engine.query_about(Key::Intent(intent), look).await;
-        known.map_err(|error| refusal::failed(error, intent))?
+        known.map_err(|error| refusal::submission(error, intent))?
     }
 
     fn asked(&self, api: &Api, intent: IntentId) -> Asked<'_> {

@@ -231,12 +231,16 @@ async fn the_account_that_a_site_knows_somebody_by_is_paid_through_that_site_alo
     let node = site.node().await;
     let owner = KeyPair::from_seed(&[0x52; 32]);
     let (id, domain_of) = (AccountId(owner.public_key().0), "example.com".parse().expect("a domain"));
-    let known = AccountId([0xbb; 32]);
-    let signed = Unproven::native(Signature(owner.sign(&relationship_signing_bytes(id, &domain_of, known))));
-    let establish = Request::EstablishRelationship { owner: id, domain: domain_of, authority: known, signed };
+    let account = KeyPair::from_seed(&[0x53; 32]);
+    let known = AccountId(account.public_key().0);
+    node.fund(id).await;
+    let bytes = relationship_signing_bytes(id, &domain_of, known);
+    let [signed, consent] = [&owner, &account].map(|key| Unproven::native(Signature(key.sign(&bytes))));
+    let establish =
+        Request::EstablishRelationship { owner: id, domain: domain_of, authority: known, signed, consent };
     node.handle.execute(establish).await.expect("a relationship");
     let to_known = |bill: &mut messaging::RequestToReceiveBill| {
-        bill.requestor_account = Some(PublicKey([0xbb; 32]).into());
+        bill.requestor_account = Some(PublicKey(known.0).into());
     };
     let unproved = asked("order-1", &verifier(), |bill| {
         to_known(bill);
@@ -289,6 +293,48 @@ async fn a_domain_is_asked_once_for_many_and_forgotten_after_minutes() {
     unsigned.signature = Some([7; 64].into());
     check(&node, unsigned, 401, "[unauthenticated]").await;
     assert_eq!(site.asked(), 6, "nobody is asked for the sake of what nobody signed");
+}
+
+#[tokio::test]
+async fn a_busy_node_takes_no_domain_for_broken_and_keeps_the_keys_it_knew_for_a_while() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let door = site.door(|door| {
+        (door.max_calls_per_host, door.get_timeout) = (1, Duration::from_millis(200));
+    });
+    let node = site.node_behind(door.clone(), |_| {}).await;
+    let order = |name: &str| asked(name, &verifier(), |_| {});
+    // Somebody else has the only place at that host for as long as a call may wait, and longer.
+    let occupy = || {
+        let door = door.clone();
+        let hang = async move {
+            for _ in 0..2 {
+                let _ = door.get("http://example.com/never").await;
+            }
+        };
+        tokio::spawn(hang)
+    };
+    let occupied = async || {
+        let busy = occupy();
+        let waits = occupy();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        [busy, waits]
+    };
+    let hangs = occupied().await;
+    check(&node, order("order-1"), 503, "try again").await;
+    futures_util::future::join_all(hangs).await;
+    node.send(order("order-1")).await.expect("it was not the domain that failed");
+    assert_eq!(site.asked(), 1);
+
+    pass(Duration::from_secs(301)).await;
+    let hangs = occupied().await;
+    node.send(order("order-2")).await.expect("the keys that it knew");
+    let stranger = asked("order-3", &KeyPair::from_seed(&[0x66; 32]), |_| {});
+    futures_util::future::join_all(hangs).await;
+    pass(Duration::from_secs(121)).await;
+    let hangs = occupied().await;
+    check(&node, order("order-3"), 503, "try again").await;
+    futures_util::future::join_all(hangs).await;
+    check(&node, stranger, 403, "does not own domain").await;
 }
 
 /// Time goes by for whoever asks tokio for it, at once.

@@ -117,6 +117,9 @@ async fn a_browser_is_told_beforehand_what_it_may_send_and_others_what_they_must
     }
     assert_eq!(node.http("GET", &path, b"").await.status, 405);
     assert_eq!(node.http("POST", &path, b"").await.status, 415);
+    for unknown in ["application/grpc+json", "application/grpc-web+thrift", "application/json"] {
+        assert_eq!(post(&node, Method::SendMessage, unknown, b"").await.status, 415, "{unknown}");
+    }
     let plain = post(&node, Method::SendMessage, "application/grpc", b"").await;
     assert_eq!(plain.status, 400, "gRPC itself needs HTTP/2");
 }

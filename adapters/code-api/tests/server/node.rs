@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use axum::middleware::map_request;
+use axum::serve::ListenerExt as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use quittance_code_api::envelope::{self, Method};
@@ -87,6 +88,11 @@ impl Node {
         let router = server::router(handle.clone(), options).layer(map_request(from_somewhere));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
+        // As the node does: small messages do not wait for each other.
+        let listener = listener.tap_io(|stream| {
+            // It fails for a client that is gone.
+            let _ = stream.set_nodelay(true);
+        });
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { handle, shutdown, acknowledged, address, _engine: engine }
     }
@@ -167,6 +173,13 @@ impl Node {
     }
 
     /// Pays an intent in kin, as a payer with an account here.
+    /// Puts a quark into an account, so that it is one.
+    pub(crate) async fn fund(&self, account: AccountId) {
+        let key = DepositKey::from_text(&account.to_string());
+        let deposit = Request::Deposit { key, account, quarks: Quarks::new(1) };
+        self.handle.execute(deposit).await.expect("a deposit");
+    }
+
     pub(crate) async fn pay(&self, intent: &KeyPair) {
         let payer = KeyPair::from_seed(&[0x77; 32]);
         let account = AccountId(payer.public_key().0);

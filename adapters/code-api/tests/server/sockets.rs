@@ -1,5 +1,7 @@
 //! WebSockets whose clients break the rules, or are too many.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use quittance_code_api::call;
 use quittance_code_api::envelope::{self, MAX_ENVELOPE_LEN, Method};
@@ -7,7 +9,7 @@ use quittance_code_api::key::PublicKey;
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::node::{Node, kin};
+use crate::node::{Node, StoppedClock, kin};
 
 #[tokio::test]
 async fn a_socket_is_told_what_was_wrong_and_closed() {
@@ -92,6 +94,29 @@ async fn a_call_in_pieces_with_a_ping_between_them_is_one_call() {
     }
 }
 
+/// Lost if this fails: with half a frame each, strangers hold every place for as long as a stream may live.
+#[tokio::test]
+async fn half_a_frame_keeps_no_place() {
+    use tokio::io::AsyncWriteExt as _;
+    let node = Node::with(|options| options.max_sockets = 2).await;
+    let mut silent = node.socket("/").await;
+    let mut streaming = node.socket("/").await;
+    let open = call::open_message_stream_unsigned(PublicKey([4; 32])).encode_to_vec();
+    streaming.call(Method::OpenMessageStream, open.clone()).await;
+    for socket in [&mut silent, &mut streaming] {
+        // The head of a frame of 100 bytes, and some of them.
+        socket.0.get_mut().write_all(&[0x82, 0x80 | 100, 1, 2, 3, 4, 5, 6]).await.expect("half a frame");
+    }
+    let status = node.call(Method::OpenMessageStream, open.clone()).await.0;
+    assert_eq!(status, 503, "both places are taken");
+    let clock = StoppedClock::new();
+    for _ in 0..4 {
+        clock.pass(Duration::from_millis(30_001)).await;
+    }
+    tokio::time::resume();
+    let _free = [node.socket("/").await, node.socket("/").await];
+}
+
 #[tokio::test]
 async fn a_socket_too_many_is_refused_and_a_closed_one_makes_room() {
     let node = Node::with(|options| options.max_sockets = 1).await;
@@ -116,7 +141,7 @@ async fn a_socket_too_many_is_refused_and_a_closed_one_makes_room() {
         if tokio_tungstenite::client_async(format!("ws://{}/", node.address), stream).await.is_ok() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the place of a closed socket is never given back");
 }

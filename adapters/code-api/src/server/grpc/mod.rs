@@ -25,7 +25,7 @@ use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::messaging::{self, MessageStream};
 use super::places::{self, Origin};
-use super::{Api, calls, duplex, hub};
+use super::{Api, body, calls, duplex, hub};
 use crate::envelope::{Call, MAX_ENVELOPE_LEN, Method};
 use crate::status::{Code, Status};
 use codec::Raw;
@@ -84,10 +84,13 @@ where
     response
 }
 
-/// Of any kind; which of them it is, the layer says.
+/// Messages are protobuf, in whichever of the three forms. Which of them it is, the layer says.
 fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
+    kind.and_then(|kind| kind.strip_prefix("application/grpc")).is_some_and(|form| {
+        let form = form.strip_suffix("+proto").unwrap_or(form);
+        matches!(form, "" | "-web" | "-web-text")
+    })
 }
 
 fn preflight() -> Response {
@@ -141,6 +144,7 @@ async fn answer(
     mut incoming: Streaming<Bytes>,
 ) -> Result<Answers, Status> {
     if !is_stream(method) {
+        let _reading = api.calls.try_acquire().map_err(|_| body::too_many())?;
         let work = async {
             let body = only(&mut incoming).await?.into();
             calls::answer(&api, &Call { method, body }).await
