@@ -7,13 +7,15 @@ use ed25519_dalek::{Signer, SigningKey};
 use quittance_core::command::{Request, Unproven};
 use quittance_core::currency::Currency;
 use quittance_core::event::CanceledBy;
-use quittance_core::ids::{AccountId, IntentId, NodeId, Signature};
+use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Signature};
 use quittance_core::login::LoginTerms;
 use quittance_core::metadata::Metadata;
-use quittance_core::money::NativeAmount;
-use quittance_core::site::Site;
+use quittance_core::money::{NativeAmount, Quarks};
+use quittance_core::site::{Domain, Site};
 use quittance_core::terms::Terms;
-use quittance_core::verify::{cancel_signing_bytes, login_signing_bytes, scan_signing_bytes};
+use quittance_core::verify::{
+    cancel_signing_bytes, login_signing_bytes, relationship_signing_bytes, scan_signing_bytes,
+};
 use quittance_pages::{Options, Protocol, router};
 use quittance_runtime::log::MemoryLog;
 use quittance_runtime::{Engine, Handle};
@@ -139,12 +141,19 @@ async fn a_payer_reads_who_asks_and_what_has_become_of_it() {
         &["USD"],
     )
     .await;
-    let user = SigningKey::from_bytes(&[9; 32]);
-    let account = AccountId(user.verifying_key().to_bytes());
-    let signature = user.sign(&login_signing_bytes(one(8).id, account));
-    let signed = Unproven::native(Signature(signature.to_bytes()));
-    let login = Request::Login { intent: one(8).id, user: account, signed };
-    check(8, vec![one(8).login(), login], &[asks, "Logged in"], &["<svg>"]).await;
+    let (owner, user) = (SigningKey::from_bytes(&[9; 32]), SigningKey::from_bytes(&[10; 32]));
+    let account = |key: &SigningKey| AccountId(key.verifying_key().to_bytes());
+    let sign = |key: &SigningKey, bytes: &[u8]| Unproven::native(Signature(key.sign(bytes).to_bytes()));
+    let domain: Domain = "shop.example".parse().unwrap();
+    let known = relationship_signing_bytes(account(&owner), &domain, account(&user));
+    let (signed, consent) = (sign(&owner, &known), sign(&user, &known));
+    let (owner, authority) = (account(&owner), account(&user));
+    let (key, quarks) = (DepositKey([1; 32]), Quarks::new(1));
+    let held = Request::Deposit { key, account: owner, quarks };
+    let known = Request::EstablishRelationship { owner, domain, authority, signed, consent };
+    let signed = sign(&user, &login_signing_bytes(one(8).id, authority));
+    let login = Request::Login { intent: one(8).id, user: authority, signed };
+    check(8, vec![held, known, one(8).login(), login], &[asks, "Logged in"], &["<svg>"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
