@@ -69,32 +69,33 @@ await stage(async (stage) => {
   });
 
   await scene("a payer who closes the modal just when the payment goes through", async () => {
-    const hasty = await stage.visitor();
-    await hasty.addInitScript(() => {
-      const { WebSocket } = window;
-      const sockets = (/** @type {any} */ (window).sockets = /** @type {WebSocket[]} */ ([]));
-      window.WebSocket = class extends WebSocket {
-        /** @param {string} url */
-        constructor(url) {
-          super(url);
-          sockets.push(this);
-        }
-      };
-    });
+    const hasty = await listed(await stage.visitor());
     const counter = await open(shop.page(PRICE, { create: poem() }), hasty);
     await counter.press();
     const view = await counter.at("ready");
     const id = await counter.intent();
-    // Deaf from here on, so that only the question asked when it is closed can tell.
-    await view.evaluate(() => {
-      for (const socket of /** @type {any} */ (window).sockets) socket.onmessage = null;
-    });
+    // So that only the question asked when it is closed can tell.
+    await deafen(view);
     await pay(await code(counter));
     assert.deepEqual(await counter.events(), ["invoke"]);
     await view.locator("#close").click();
     assert.equal((await counter.hears("success")).args.intent, id);
     assert.equal((await counter.events()).includes("cancel"), false);
     await hasty.close();
+  });
+
+  await scene("a payer who comes back from the app to a tab that slept, and finds it as it was", async () => {
+    const sleepy = await listed(await stage.visitor());
+    const counter = await open(shop.page(PRICE, { create: poem() }), sleepy);
+    await counter.press();
+    await deafen(await counter.at("ready"));
+    const id = await counter.intent();
+    await pay(await code(counter));
+    assert.deepEqual(await counter.events(), ["invoke"]);
+    // The published package asks by itself then, at an address that is written into it.
+    await counter.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    assert.equal((await counter.hears("success")).args.intent, id);
+    await sleepy.close();
   });
 
   await scene("a payer who reloads in the middle, and pays twice or never sees the end", async () => {
@@ -206,6 +207,44 @@ await stage(async (stage) => {
     }
   });
 
+  await scene("a payer whose browser cannot do it, and who is not told which one can", async () => {
+    stage.expect(/CodeSDK/);
+    const old = await stage.visitor();
+    await old.addInitScript(() => Object.defineProperty(Crypto.prototype, "subtle", { get: () => undefined }));
+    const counter = await open(shop.page(poem()), old);
+    await counter.press();
+    const view = await counter.at("failed");
+    assert.match(await view.locator("#detail").innerText(), /It works in Chrome/);
+    await old.close();
+  });
+
+  await scene("a shop without JavaScript in its visitors' browsers, whose button is an empty frame", async () => {
+    const plain = await stage.visitor({ js: false });
+    const page = await plain.newPage();
+    await page.goto(`${node.url}/v1/elements/payment-request-button/#/abc/p=e30%3D`);
+    assert.match(await page.locator("body").innerText(), /needs JavaScript/);
+    await plain.close();
+  });
+
+  await scene("a merchant's own frames and calls, which are none of the script's business", async () => {
+    const counter = await open(shop.page(poem()));
+    const seen = await counter.page.evaluate(async () => {
+      const asked = /** @type {string[]} */ ([]);
+      const frame = (/** @type {string} */ url, /** @type {(frame: HTMLIFrameElement) => void} */ set) => {
+        const made = document.createElement("iframe");
+        set(made);
+        return made.src;
+      };
+      const urls = ["https://sdk.getcode.com/v1/elements/x", "https://sdk.getcode.com/v1/elementsx", "https://example.com/v1/elements", "/here"];
+      for (const url of urls) asked.push(frame(url, (made) => (made.src = url)), frame(url, (made) => made.setAttribute("SRC", url)));
+      return asked;
+    });
+    const own = `${node.url}/v1/elements/x`;
+    const others = ["https://sdk.getcode.com/v1/elementsx", "https://example.com/v1/elements", `${shop.url}/here`];
+    assert.deepEqual(seen, [own, ...others].flatMap((url) => [url, url]));
+    await counter.page.close();
+  });
+
   await scene("a payer who is shown another's words as if they were the shop's", async () => {
     const evil = `"><img src=x onerror=document.title='owned'><script>document.title='owned'</script>`;
     stage.expect(/CodeSDK/);
@@ -228,4 +267,27 @@ await stage(async (stage) => {
 async function agent(phone) {
   await phone.addInitScript(() => Object.defineProperty(navigator, "platform", { get: () => "iPhone" }));
   return phone;
+}
+
+/** Keeps a list of a page's sockets. @param {any} visitor */
+async function listed(visitor) {
+  await visitor.addInitScript(() => {
+    const { WebSocket } = window;
+    const sockets = (/** @type {any} */ (window).sockets = /** @type {WebSocket[]} */ ([]));
+    window.WebSocket = class extends WebSocket {
+      /** @param {string} url */
+      constructor(url) {
+        super(url);
+        sockets.push(this);
+      }
+    };
+  });
+  return visitor;
+}
+
+/** From here on nothing that a view's sockets bring is heard. @param {any} view */
+async function deafen(view) {
+  await view.evaluate(() => {
+    for (const socket of /** @type {any} */ (window).sockets) socket.onmessage = null;
+  });
 }

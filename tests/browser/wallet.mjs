@@ -191,6 +191,28 @@ await stage(async (stage) => {
     assert.equal((await node.intent(known.id)).state, "created");
   });
 
+  await scene("a payer whose connection breaks while paying, and who pays twice", async () => {
+    stage.expect(/ERR_FAILED/);
+    const known = await order(node, { hundredths: 5 });
+    await give(wallet, known.id);
+    await requestIs(wallet, /Checked/);
+    const path = `**/v1/intents/${known.id}/submissions`;
+    await wallet.route(path, async (/** @type {any} */ route) => {
+      // It arrives, and its answer does not.
+      await route.fetch();
+      await route.abort();
+    });
+    await wallet.locator("#confirm").click();
+    assert.match(await problem(wallet), /cannot be reached/);
+    await requestIs(wallet, /Not paid, as far as known here/);
+    await wallet.unroute(path);
+    await wallet.locator("#confirm").click();
+    await requestIs(wallet, /^Paid$/);
+    assert.equal((await node.intent(known.id)).state, "confirmed");
+    await wallet.getByRole("button", { name: "Close" }).click();
+    await until("the new balance", async () => (await wallet.locator("#balance").innerText()) === "985,000 Kin");
+  });
+
   await scene("a payer whose wallet runs a shop's words", async () => {
     const evil = `<img src=x onerror=document.title='owned'>`;
     const known = await order(node, { hundredths: 5, metadata: { note: evil, order: "<script>document.title='owned'</script>" } });

@@ -56,6 +56,7 @@ export class Flow {
     let pause = FIRST_PAUSE;
     while (!this.ended) {
       const begun = Date.now();
+      let timedOut = false;
       try {
         await this.attempt();
       } catch (error) {
@@ -63,10 +64,14 @@ export class Flow {
           this.move("failed", error.message);
           break;
         }
+        timedOut = error instanceof CallError && error.code === "deadline_exceeded";
       }
       if (this.ended) break;
       // A stream that lasted was a good one.
-      if (Date.now() - begun > LONGEST_PAUSE) pause = FIRST_PAUSE;
+      const lasted = Date.now() - begun > LONGEST_PAUSE;
+      if (lasted) pause = FIRST_PAUSE;
+      // A node ends its streams after a while; the next one is nothing to speak of.
+      if (lasted && timedOut) continue;
       this.move("offline");
       await this.sleep(pause * (0.75 + Math.random() / 2));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
