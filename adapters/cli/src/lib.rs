@@ -23,7 +23,7 @@ mod node;
 mod operator;
 mod outbound;
 mod output;
-mod pages;
+pub mod pages;
 mod pay;
 mod pay_grpc;
 mod picture;

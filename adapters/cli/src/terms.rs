@@ -121,7 +121,7 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
         | Event::LateSubmissionRefused { payment, form: PaymentForm::CodeSubmitActions(signed), .. } => {
             return agreement::payment(signed, payment);
         }
-        Event::RelationshipEstablished { owner, domain, authority, authorization }
+        Event::RelationshipEstablished { owner, domain, authority, authorization, .. }
             if authorization.form == SignedForm::CodeSubmitActions =>
         {
             return agreement::relationship(&authorization.signed, *owner, domain.as_str(), *authority);

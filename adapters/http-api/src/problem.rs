@@ -234,7 +234,8 @@ fn status(code: RejectionCode) -> StatusCode {
         | RejectionCode::LoginNotRequested
         | RejectionCode::LoginByPayment
         | RejectionCode::LoginMismatch
-        | RejectionCode::RelationshipMismatch => StatusCode::CONFLICT,
+        | RejectionCode::RelationshipMismatch
+        | RejectionCode::RelationshipsTooMany => StatusCode::CONFLICT,
         RejectionCode::FundsInsufficient
         | RejectionCode::RefundFundsInsufficient
         | RejectionCode::WithdrawalFundsInsufficient => StatusCode::PAYMENT_REQUIRED,
@@ -267,7 +268,7 @@ mod tests {
              attempt_out_of_order attempt_unresolved attempts_too_many refund_mismatch refunds_too_many \
              withdrawal_mismatch payment_not_requested webhook_mismatch webhook_not_armed \
              webhook_attempt_out_of_order login_not_requested login_by_payment login_mismatch \
-             relationship_mismatch",
+             relationship_mismatch relationships_too_many",
         ),
         (412, "revision_mismatch"),
         (
@@ -278,7 +279,8 @@ mod tests {
              amount_below_fees transfers_mismatch payer_is_destination amount_exceeds_limit \
              quarks_must_not_be_zero balance_out_of_range rates_empty rate_of_kin_must_be_one rates_too_many \
              policy_out_of_range refund_exceeds_payment withdrawal_address_out_of_range \
-             withdrawal_below_minimum webhook_url_out_of_range relationship_not_found",
+             withdrawal_below_minimum webhook_url_out_of_range relationship_not_found \
+             relationship_owner_unknown",
         ),
         (
             429,

@@ -22,8 +22,12 @@ impl Stage {
         let start = move || Engine::start(Box::new(MemoryLog::new()), setup).unwrap();
         let engine = tokio::task::spawn_blocking(start).await.unwrap();
         // None of these pages shows an amount or a code by itself.
-        let protocol =
-            Protocol { ring_code: |_, _, _, _| None, qr_code: |_, _| None, amount: |_, _| String::new() };
+        let protocol = Protocol {
+            ring_code: |_, _, _, _| None,
+            app_link: |_, _, _, _, _| None,
+            qr_code: |_, _| None,
+            amount: |_, _| String::new(),
+        };
         let router = router(engine.handle(), Options { dev, protocol, shop: None });
         Self { router, _engine: engine }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Caller {
 struct Job {
     url: String,
     attempt: u8,
+    /// The order it is an attempt at.
+    ordered: Position,
     id: String,
     claims: Claims,
 }
@@ -57,6 +59,7 @@ impl Job {
         Some(Self {
             url: webhook.url.clone(),
             attempt: webhook.next_attempt(),
+            ordered: webhook.ordered?,
             id: delivery_id(id, webhook.armed?),
             claims: claims(state, id, intent),
         })
@@ -108,12 +111,12 @@ impl Caller {
             Err(error) => DeliveryOutcome::Unreachable { reason: error.to_string() },
         };
         let latency = begun.elapsed();
-        let attempt = job.attempt;
+        let (attempt, ordered) = (job.attempt, job.ordered);
         tracing::debug!(%intent, attempt, ?outcome, ?latency, "a webhook was called");
         let answered = matches!(outcome, DeliveryOutcome::Answered { .. });
         let report = || {
             let outcome = outcome.clone();
-            self.engine.execute(Request::ReportDelivery { intent, attempt, outcome, latency })
+            self.engine.execute(Request::ReportDelivery { intent, ordered, attempt, outcome, latency })
         };
         let taken = self.patiently(report).await.is_some();
         Some(Attempted::Called { answered, taken })

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::currency::{Currency, Rate};
 use crate::event::{AttemptState, Authorization, CanceledBy, PaymentForm, SignedForm};
 use crate::ids::{
-    AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Revision, Signature, TransactionId,
+    AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Revision, Signature, TransactionId,
 };
 use crate::lifecycle::CommandKind;
 use crate::login::LoginTerms;
@@ -119,10 +119,12 @@ pub enum Request {
         owner: AccountId,
         /// With which site.
         domain: Domain,
-        /// The account. The adapter vouches that its key agreed.
+        /// The account.
         authority: AccountId,
         /// The owner's signature.
         signed: Unproven,
+        /// The account's own signature: nobody is bound to an owner that it does not know of.
+        consent: Unproven,
     },
     /// Somebody wants to be told when an intent is paid. Only while it is open; the first one stays.
     RegisterWebhook {
@@ -135,6 +137,8 @@ pub enum Request {
     ReportDelivery {
         /// The intent's.
         intent: IntentId,
+        /// The webhook's [`ordered`](crate::webhook::Webhook::ordered), as it was when the attempt began.
+        ordered: Position,
         /// Which attempt; 1 for the first.
         attempt: u8,
         /// What came of it.
@@ -284,7 +288,7 @@ pub enum Command {
     Login(Verified<Login>),
     EstablishRelationship(Verified<EstablishRelationship>),
     RegisterWebhook { intent: IntentId, url: String },
-    ReportDelivery { intent: IntentId, attempt: u8, outcome: DeliveryOutcome, latency: Duration },
+    ReportDelivery(DeliveryReport),
     Redeliver { intent: IntentId },
     Initialize { node: NodeId, policy: Policy },
     SetPolicy { policy: Policy },
@@ -303,6 +307,17 @@ pub struct Report {
     pub attempt: AttemptNumber,
     pub outcome: SettlementOutcome,
     pub expected: Option<Revision>,
+}
+
+/// A deliverer's word on an attempt at a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the request's of the same name")]
+pub struct DeliveryReport {
+    pub intent: IntentId,
+    pub ordered: Position,
+    pub attempt: u8,
+    pub outcome: DeliveryOutcome,
+    pub latency: Duration,
 }
 
 impl Request {
@@ -372,7 +387,7 @@ impl Command {
             Self::Login(_) => "login",
             Self::EstablishRelationship(_) => "establish_relationship",
             Self::RegisterWebhook { .. } => "register_webhook",
-            Self::ReportDelivery { .. } => "report_delivery",
+            Self::ReportDelivery(_) => "report_delivery",
             Self::Redeliver { .. } => "redeliver",
             Self::Initialize { .. } => "initialize",
             Self::SetPolicy { .. } => "set_policy",
@@ -396,7 +411,7 @@ impl Command {
             Self::RequestLogin(_) => Some(CommandKind::RequestLogin),
             Self::Login(_) => Some(CommandKind::Login),
             Self::RegisterWebhook { .. } => Some(CommandKind::RegisterWebhook),
-            Self::ReportDelivery { .. } => Some(CommandKind::ReportDelivery),
+            Self::ReportDelivery(_) => Some(CommandKind::ReportDelivery),
             Self::Redeliver { .. } => Some(CommandKind::Redeliver),
             Self::Withdraw(_)
             | Self::EstablishRelationship(_)
@@ -421,9 +436,8 @@ impl Command {
             Self::ReportSettlement(report) => Some(Key::Intent(report.intent)),
             Self::RequestLogin(request) => Some(Key::Intent(request.get().intent)),
             Self::Login(login) => Some(Key::Intent(login.get().intent)),
-            Self::RegisterWebhook { intent, .. }
-            | Self::ReportDelivery { intent, .. }
-            | Self::Redeliver { intent } => Some(Key::Intent(*intent)),
+            Self::ReportDelivery(report) => Some(Key::Intent(report.intent)),
+            Self::RegisterWebhook { intent, .. } | Self::Redeliver { intent } => Some(Key::Intent(*intent)),
             Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
             Self::Initialize { .. }
             | Self::SetPolicy { .. }
@@ -536,4 +550,6 @@ pub struct EstablishRelationship {
     pub authority: AccountId,
     /// The owner's signature.
     pub authorization: Authorization,
+    /// The account's.
+    pub consent: Authorization,
 }

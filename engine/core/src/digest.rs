@@ -313,6 +313,7 @@ impl<S: Sink> Hash<S> {
         self.text(&webhook.url);
         self.number(webhook.registered.0);
         self.number(webhook.armed.map_or(0, |position| position.0));
+        self.number(webhook.ordered.map_or(0, |position| position.0));
         match webhook.delivery {
             Delivery::Waiting => self.number(0),
             Delivery::Pending { due } => {

@@ -55,6 +55,9 @@ pub struct LoggedIn {
     pub at: Timestamp,
 }
 
+/// The most sites that one owner can be known to: so many entries an account on the ledger can have made.
+pub const MAX_RELATIONSHIPS: usize = 256;
+
 /// An account that one owner is known to one site by, so that two sites cannot tell that they serve the same person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relationship {

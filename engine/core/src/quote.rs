@@ -101,6 +101,32 @@ impl Prices {
     }
 }
 
+/// How far the quarks of a payment that was signed in the official protocol's words may lie from its amount at its rate: a kin and
+/// the rounding of one (protocol e.3, step 5).
+const QUARK_TOLERANCE: u64 = 100_100;
+
+impl Prices {
+    /// The prices that such a payment states, where they are near enough to these: the total within [`QUARK_TOLERANCE`], the service
+    /// fee within a hundredth of itself, as the protocol has it between 0.99 and 1.01 cents (protocol e.6).
+    pub(crate) fn as_stated(self, payment: &Payment) -> Self {
+        let total = payment
+            .total()
+            .filter(|total| {
+                *total > Quarks::ZERO && total.get().abs_diff(self.total.get()) <= QUARK_TOLERANCE
+            })
+            .unwrap_or(self.total);
+        let service = payment.transfers.first().filter(|first| first.purpose == Purpose::ServiceFee);
+        let service_fee = service
+            .map(|first| first.quarks)
+            .filter(|fee| {
+                let off = u128::from(fee.get().abs_diff(self.service_fee.get()));
+                off * 100 < u128::from(self.service_fee.get())
+            })
+            .unwrap_or(self.service_fee);
+        Self { rate: self.rate, total, service_fee }
+    }
+}
+
 /// Every quark of the total, exactly once: the service fee, then each fee rounded down, then the rest to the destination.
 /// Transfers of nothing are left out.
 pub(crate) fn split(

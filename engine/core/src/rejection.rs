@@ -288,6 +288,10 @@ codes! {
     LoginMismatch = 163, "login_mismatch", Final;
     /// The owner has another account for this site, or the account belongs to another owner or site.
     RelationshipMismatch = 164, "relationship_mismatch", Final;
+    /// The owner has never held anything on this node.
+    RelationshipOwnerUnknown = 165, "relationship_owner_unknown", Transient;
+    /// The owner is known to as many sites as one can be.
+    RelationshipsTooMany = 166, "relationships_too_many", Final;
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Signature checks: pure, and before anything is decided.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ed25519_dalek::{Signature as DalekSignature, VerifyingKey};
 
 use crate::command::{
-    Cancel, Command, Create, EstablishRelationship, Login, MarkScanned, Report, Request, RequestLogin,
-    SignedRefund, SignedWithdrawal, Submit, Unproven,
+    Cancel, Command, Create, DeliveryReport, EstablishRelationship, Login, MarkScanned, Report, Request,
+    RequestLogin, SignedRefund, SignedWithdrawal, Submit, Unproven,
 };
 use crate::event::{Authorization, CanceledBy, Event, PaymentForm, Record, SignatureRule, SignedForm};
 use crate::ids::{AccountId, IntentId, Signature};
@@ -82,15 +83,17 @@ impl Request {
                     prove("the user's key", user.0, signed, || login_signing_bytes(intent, user))?;
                 Command::Login(Verified(Login { intent, user, authorization }))
             }
-            Self::EstablishRelationship { owner, domain, authority, signed } => {
+            Self::EstablishRelationship { owner, domain, authority, signed, consent } => {
                 let native = || relationship_signing_bytes(owner, &domain, authority);
                 let authorization = prove("the owner's key", owner.0, signed, native)?;
-                let relationship = EstablishRelationship { owner, domain, authority, authorization };
+                let native = || relationship_signing_bytes(owner, &domain, authority);
+                let consent = prove("the account's key", authority.0, consent, native)?;
+                let relationship = EstablishRelationship { owner, domain, authority, authorization, consent };
                 Command::EstablishRelationship(Verified(relationship))
             }
             Self::RegisterWebhook { intent, url } => Command::RegisterWebhook { intent, url },
-            Self::ReportDelivery { intent, attempt, outcome, latency } => {
-                Command::ReportDelivery { intent, attempt, outcome, latency }
+            Self::ReportDelivery { intent, ordered, attempt, outcome, latency } => {
+                Command::ReportDelivery(DeliveryReport { intent, ordered, attempt, outcome, latency })
             }
             Self::Redeliver { intent } => Command::Redeliver { intent },
             Self::Initialize { node, policy } => Command::Initialize { node, policy },
@@ -122,13 +125,17 @@ pub struct Signed {
     signature: Signature,
     /// Whether the message says what the record does, as far as the engine can read it.
     agrees: bool,
+    /// The record's second signature, where it has two.
+    also: Option<Box<Signed>>,
 }
 
 impl Signed {
     /// Whether it is the key's signature over what the record says.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.agrees && is_signed_by(&self.key, &self.message, &self.signature)
+        self.agrees
+            && is_signed_by(&self.key, &self.message, &self.signature)
+            && self.also.as_ref().is_none_or(|also| also.is_valid())
     }
 }
 
@@ -146,7 +153,7 @@ pub fn signed(record: &Record) -> Option<Signed> {
     let authorized_by = |key: [u8; 32], authorization: &Authorization, native: Option<Vec<u8>>| {
         let Authorization { form, signed, signature, .. } = authorization;
         let agrees = *form != SignedForm::Native || native.is_some_and(|native| *signed == native);
-        Signed { key, message: signed.clone(), signature: *signature, agrees }
+        Signed { key, message: signed.clone(), signature: *signature, agrees, also: None }
     };
     let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
         let key = intent.map_or([0; 32], |intent| intent.0);
@@ -158,6 +165,7 @@ pub fn signed(record: &Record) -> Option<Signed> {
         message,
         signature: *signature,
         agrees: true,
+        also: None,
     };
     match &record.event {
         Event::IntentCreated { terms, authorization, .. } => {
@@ -178,9 +186,11 @@ pub fn signed(record: &Record) -> Option<Signed> {
             let native = intent.map(|intent| login_signing_bytes(intent, *user));
             Some(authorized_by(user.0, authorization, native))
         }
-        Event::RelationshipEstablished { owner, domain, authority, authorization } => {
+        Event::RelationshipEstablished { owner, domain, authority, authorization, consent } => {
             let native = relationship_signing_bytes(*owner, domain, *authority);
-            Some(authorized_by(owner.0, authorization, Some(native)))
+            let also = authorized_by(authority.0, consent, Some(native.clone()));
+            let signed = authorized_by(owner.0, authorization, Some(native));
+            Some(Signed { also: Some(Box::new(also)), ..signed })
         }
         Event::RefundScheduled { refund, signature, .. } => {
             Some(by(refund.merchant, refund.signing_bytes(), signature))
@@ -234,7 +244,7 @@ pub fn login_signing_bytes(intent: IntentId, user: AccountId) -> Vec<u8> {
     [b"quittance.logged_in\x01".as_slice(), &intent.0, &user.0].concat()
 }
 
-/// What an owner signs to have an account for one site, outside the official protocol.
+/// What an owner and the account sign that one site is to know the owner by, outside the official protocol.
 #[must_use]
 pub fn relationship_signing_bytes(owner: AccountId, domain: &Domain, authority: AccountId) -> Vec<u8> {
     let parts = [b"quittance.relationship\x01".as_slice(), &owner.0, &authority.0];
@@ -252,7 +262,10 @@ fn prove(
     let Unproven { form, candidates, signature } = unproven;
     let candidates = match form {
         SignedForm::Native => alloc::vec![native()],
-        SignedForm::CodeMessage | SignedForm::CodeLogin | SignedForm::CodeSubmitActions => candidates,
+        SignedForm::CodeMessage
+        | SignedForm::CodeLogin
+        | SignedForm::CodeSubmitActions
+        | SignedForm::CodeOpenAccount => candidates,
     };
     for signed in candidates.into_iter().take(MAX_CANDIDATES) {
         if signed.len() > MAX_SIGNED_BYTES {

@@ -33,6 +33,8 @@ pub struct Webhook {
     pub registered: Position,
     /// Where in the log there came to be something to tell. Names the delivery: every attempt and every redelivery is the same one.
     pub armed: Option<Position>,
+    /// Where it was armed, or last ordered again: the attempts are those since. What began before an order is not one of them.
+    pub ordered: Option<Position>,
     /// How far the delivery has come.
     pub delivery: Delivery,
     /// The attempts since it was armed or last ordered again, in order.

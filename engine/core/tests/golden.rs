@@ -25,8 +25,7 @@ use quittance_core::verify::relationship_signing_bytes;
 use crate::support::{
     FEES, PARTNER, SHOP_SEED, World, at, cancel, create, deposit, establish, fee, intent, login, login_terms,
     mark_scanned, no_funds, payer, rates, refund, refund_of, register_webhook, report, report_attempt,
-    report_delivery, report_withdrawal, request_login, submit, submit_as_actions, usd, withdraw,
-    withdrawal_of,
+    report_withdrawal, request_login, submit, submit_as_actions, usd, withdraw, withdrawal_of,
 };
 
 const LOST: &str = "the bytes of a version changed: an auditor could no longer read, or verify the hashes and signatures \
@@ -171,12 +170,12 @@ fn history_v3() -> World {
     }
     world.must(report(1, world.transaction(1), SettlementOutcome::Settled));
     world.must(login(3, 160));
-    world.must(report_delivery(1, 1, None, Duration::from_millis(3_000)));
+    world.tell(1, 1, None, Duration::from_millis(3_000));
     world.now = at(12);
-    world.must(report_delivery(1, 2, Some(503), Duration::from_micros(81_234)));
-    world.must(report_delivery(1, 3, Some(200), Duration::from_micros(1)));
+    world.tell(1, 2, Some(503), Duration::from_micros(81_234));
+    world.tell(1, 3, Some(200), Duration::from_micros(1));
     world.must(Request::Redeliver { intent: intent(1) });
-    world.must(report_delivery(3, 1, Some(200), Duration::from_micros(7)));
+    world.tell(3, 1, Some(200), Duration::from_micros(7));
     world
 }
 

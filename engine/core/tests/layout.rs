@@ -42,6 +42,7 @@ const CORE: &[&str] = &[
 
 /// The one adapter that may know the others.
 const BINARY: &str = "quittance-cli";
+const DOOR: &str = "quittance-outbound";
 
 /// The workspace's packages with the names of their normal dependencies.
 fn normal_dependencies() -> BTreeMap<String, (String, BTreeSet<String>)> {
@@ -100,7 +101,9 @@ fn arrows_point_inwards_so_that_the_core_can_be_replayed_without_the_rest() {
             "quittance-core" => false,
             "quittance-runtime" => other.as_str() == "quittance-core",
             BINARY => !other.starts_with("quittance-tests"),
-            name if adapters.contains(name) => !adapters.contains(other.as_str()),
+            // The one door out: it knows nothing of the others, and those that call somebody go through it.
+            DOOR => false,
+            name if adapters.contains(name) => other.as_str() == DOOR || !adapters.contains(other.as_str()),
             _ => true,
         };
         let wrong: Vec<_> = ours.into_iter().filter(|other| !allowed(other)).collect();

@@ -11,7 +11,7 @@ use quittance_core::command::{Request, SettlementOutcome};
 use quittance_core::event::{
     Authorization, CanceledBy, Event, EventKind, PaymentForm, SignatureRule, SignedForm, Transaction,
 };
-use quittance_core::ids::{AccountId, AttemptNumber, Timestamp};
+use quittance_core::ids::{AccountId, AttemptNumber, Position, Timestamp};
 use quittance_core::lifecycle::{self, CommandKind, Outcome};
 use quittance_core::machine::{Accepted, Core, Input};
 use quittance_core::money::Quarks;
@@ -165,7 +165,7 @@ fn request(command: &str) -> Request {
         "request_login" => request_login(RENDEZVOUS, login_terms("shop.example", VERIFIER)),
         "login" => login(RENDEZVOUS, USER),
         "register_webhook" => register_webhook(RENDEZVOUS, HOOK),
-        "report_delivery" => report_delivery(RENDEZVOUS, 1, Some(200), Duration::ZERO),
+        "report_delivery" => report_delivery(RENDEZVOUS, Position::START, 1, Some(200), Duration::ZERO),
         "redeliver" => Request::Redeliver { intent: intent(RENDEZVOUS) },
         other => panic!("no such command: {other}"),
     }
@@ -237,8 +237,7 @@ fn check(status: Option<Status>, command: &str, then: &Then) {
         );
     }
     let status = world.core.state().intent(&intent(RENDEZVOUS)).map(quittance_core::state::Intent::status);
-    let accepted =
-        |position, repeated| Accepted { position: quittance_core::ids::Position(position), repeated, status };
+    let accepted = |position, repeated| Accepted { position: Position(position), repeated, status };
     let last = world.core.state().position().0;
     match then {
         Done(events) => {

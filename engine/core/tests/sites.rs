@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use quittance_core::command::Request;
+use quittance_core::command::{Request, Unproven};
 use quittance_core::event::{CanceledBy, Event};
-use quittance_core::ids::Timestamp;
+use quittance_core::ids::{AccountId, Signature, Timestamp};
+use quittance_core::login::MAX_RELATIONSHIPS;
 use quittance_core::machine::Core;
 use quittance_core::policy::Policy;
 use quittance_core::rejection::RejectionCode as Code;
 use quittance_core::site::{Domain, Site};
 use quittance_core::state::{State, Status};
 use quittance_core::terms::Terms;
+use quittance_core::verify::relationship_signing_bytes;
 use quittance_core::webhook::{Delivery, DeliveryOutcome, MAX_URL_BYTES, SCHEDULE};
 
 use crate::rejections;
 use crate::support::{
     FEES, SHOP_SEED, World, at, cancel, create, deposit, establish, intent, login, login_terms, mark_scanned,
-    no_funds, payer, rates, refund, refund_of, register_webhook, report, report_delivery, request_login,
-    submit, submit_as_actions, usd,
+    no_funds, payer, rates, refund, refund_of, register_webhook, report, request_login, submit,
+    submit_as_actions, usd,
 };
 
 const PAYER: u8 = 100;
@@ -30,6 +32,9 @@ fn world() -> World {
     let mut world = World::with_policy(Policy::standard(FEES));
     world.must(rates(&[("usd", "0.00002")]));
     world.must(deposit("funds", payer(PAYER), 100_000_000_000));
+    for other in [1, 2] {
+        world.must(deposit(&other.to_string(), payer(PAYER + other), 1));
+    }
     world
 }
 
@@ -140,12 +145,8 @@ fn a_webhook_is_due_when_the_intent_is_paid_and_again_as_the_schedule_says() {
         world.now = began.saturating_add(took);
         assert_eq!(world.core.state().due_deliveries(began).count(), 1);
         assert_eq!(world.core.state().due_deliveries(Timestamp(began.0 - 1)).count(), 0);
-        world.must(report_delivery(1, attempt, Some(500), took));
-        assert_eq!(
-            world.must(report_delivery(1, attempt, Some(200), took)),
-            [],
-            "a late word changes nothing"
-        );
+        world.tell(1, attempt, Some(500), took);
+        assert_eq!(world.tell(1, attempt, Some(200), took), [], "a late word changes nothing");
         let next = SCHEDULE.get(usize::from(attempt)).map(|wait| began.saturating_add(*wait));
         assert_eq!(due(&world), next, "after attempt {attempt}");
     }
@@ -156,7 +157,7 @@ fn a_webhook_is_due_when_the_intent_is_paid_and_again_as_the_schedule_says() {
     assert_eq!((webhook.delivery, webhook.attempts.len()), (Delivery::Failed, 8));
     world.must(Request::Redeliver { intent: intent(1) });
     assert_eq!(due(&world), Some(world.now), "the operator may have it all again");
-    world.must(report_delivery(1, 1, Some(200), Duration::ZERO));
+    world.tell(1, 1, Some(200), Duration::ZERO);
     let armed = |world: &World| world.core.state().intent(&intent(1)).unwrap().webhook.clone().unwrap().armed;
     assert_eq!((due(&world), armed(&world)), (None, webhook.armed), "the same delivery, by the same name");
 }
@@ -174,7 +175,7 @@ fn a_webhook_survives_that_its_payment_fails_and_that_the_intent_is_put_away() {
     let last = |world: &World| world.core.state().intent(&intent(1)).unwrap().last_position;
     let mut core: Core = world.core.clone();
     assert!(!core.put_away(&key, last(&world)), "put away with a delivery under way, it would be forgotten");
-    world.must(report_delivery(1, 1, Some(200), Duration::ZERO));
+    world.tell(1, 1, Some(200), Duration::ZERO);
     assert!(world.core.clone().put_away(&key, last(&world)));
 }
 
@@ -187,7 +188,8 @@ fn reasons_and_latencies_are_cut_to_what_is_kept() {
     world.must(submit(PAYER, &payment));
     let outcome = DeliveryOutcome::Unreachable { reason: "ä".repeat(300) };
     let latency = Duration::from_secs(1 << 40);
-    let report = Request::ReportDelivery { intent: intent(1), attempt: 1, outcome, latency };
+    let ordered = world.core.state().intent(&intent(1)).unwrap().webhook.as_ref().unwrap().ordered.unwrap();
+    let report = Request::ReportDelivery { intent: intent(1), ordered, attempt: 1, outcome, latency };
     let [Event::WebhookAttemptFailed { outcome, latency, .. }] = &world.must(report)[..] else {
         panic!("an attempt")
     };
@@ -220,6 +222,86 @@ fn a_domain_is_what_a_resolver_would_take_and_nothing_else() {
     ] {
         assert_eq!(text.parse::<Domain>().is_ok(), right, "{text}");
     }
+}
+
+#[test]
+fn nobody_is_bound_to_an_owner_whose_wish_they_did_not_sign() {
+    let mut world = world();
+    let Request::EstablishRelationship { owner, domain, authority, signed, .. } =
+        establish(PAYER, SHOP, USER)
+    else {
+        panic!("a relationship")
+    };
+    let consent = signed.clone();
+    let forged = Request::EstablishRelationship { owner, domain, authority, signed, consent };
+    assert_eq!(world.refusal_code(forged), Code::SignatureInvalid);
+    world.must(establish(PAYER, SHOP, USER));
+    // An auditor who finds another's signature in the log finds it out.
+    let mut record = world.records.last().unwrap().clone();
+    let Event::RelationshipEstablished { authorization, consent, .. } = &mut record.event else {
+        panic!("a relationship")
+    };
+    assert_eq!(quittance_core::verify::recheck(world.records.last().unwrap()), Some(true));
+    consent.signature = authorization.signature;
+    assert_eq!(quittance_core::verify::recheck(&record), Some(false));
+}
+
+#[test]
+fn a_log_cannot_say_that_somebody_logged_in_whom_the_site_does_not_know() {
+    let mut world = asked();
+    world.must(login(1, USER));
+    let mut logged_in = world.records.pop().unwrap();
+    let mut state = State::default();
+    world.records.iter().for_each(|record| state.apply(record).unwrap());
+    assert!(state.clone().apply(&logged_in).is_ok());
+    let Event::LoggedIn { user, .. } = &mut logged_in.event else { panic!("a login") };
+    *user = payer(USER + 1);
+    assert!(state.apply(&logged_in).is_err(), "a forged log makes somebody a user");
+}
+
+#[test]
+fn a_payment_in_the_protocols_words_may_be_off_by_a_kin_and_no_more() {
+    // $5.00 are 250 000 kin, a cent 500. The payer's app rounds to whole kin, and the fee by up to a hundredth.
+    let (kin, fee) = (100_000_u64, 50_000_000_u64);
+    for (total, service, passes) in [
+        (25_000_000_000, fee, true),
+        (25_000_000_000 + kin, fee, true),
+        (25_000_000_000 - kin - 100, fee, true),
+        (25_000_000_000 + kin + 101, fee, false),
+        (25_000_000_000 - kin - 101, fee, false),
+        (25_000_000_000, fee + fee / 100 - 1, true),
+        (25_000_000_000, fee - fee / 100 + 1, true),
+        (25_000_000_000, fee + fee / 100, false),
+        (25_000_000_000, fee - fee / 100, false),
+    ] {
+        let mut world = world();
+        world.must(create(1, usd(500)));
+        let mut payment = world.quote(1, PAYER);
+        payment.transfers[0].quarks = quittance_core::money::Quarks::new(service);
+        payment.transfers[1].quarks = quittance_core::money::Quarks::new(total - service);
+        let native = world.clone().send(submit(PAYER, &payment)).1;
+        let exact = (total, service) == (25_000_000_000, fee);
+        assert_eq!(native.is_ok(), exact, "the engine's own words leave nothing open: {total}, {service}");
+        let stated = world.send(submit_as_actions(PAYER, &payment)).1;
+        assert_eq!(stated.is_ok(), passes, "{total}, {service}: {stated:?}");
+        if passes {
+            replayed(&world);
+        }
+    }
+}
+
+/// The payer's account number so many, each at a site of its own.
+fn establish_numbered(owner: u8, number: usize) -> Request {
+    use ed25519_dalek::{Signer, SigningKey};
+    let mut seed = [0xE5; 32];
+    seed[..8].copy_from_slice(&u64::try_from(number).unwrap().to_le_bytes());
+    let key = SigningKey::from_bytes(&seed);
+    let (domain, authority): (Domain, _) =
+        (format!("site-{number}.example").parse().unwrap(), AccountId(key.verifying_key().to_bytes()));
+    let bytes = relationship_signing_bytes(payer(owner), &domain, authority);
+    let signed = Unproven::native(crate::support::sign(owner, &bytes));
+    let consent = Unproven::native(Signature(key.sign(&bytes).to_bytes()));
+    Request::EstablishRelationship { owner: payer(owner), domain, authority, signed, consent }
 }
 
 /// Every refusal that is made here, for the list of all.
@@ -256,17 +338,28 @@ pub(crate) fn cases() -> Vec<Code> {
     case(Code::RelationshipMismatch, "authority", &mut world, establish(PAYER, SHOP, USER + 2));
     case(Code::RelationshipMismatch, "authority", &mut world, establish(PAYER + 2, SHOP, USER));
     case(Code::RelationshipMismatch, "domain", &mut world, establish(PAYER, "news.example", USER));
+    case(Code::RelationshipOwnerUnknown, "owner", &mut world, establish(PAYER + 3, SHOP, USER + 3));
+    for number in 0..MAX_RELATIONSHIPS - 1 {
+        world.must(establish_numbered(PAYER, number));
+    }
+    let one_more = establish_numbered(PAYER, MAX_RELATIONSHIPS);
+    case(Code::RelationshipsTooMany, "owner", &mut world, one_more);
     for url in ["", "https://a b", "https://ä.example", &format!("https://{}", "a".repeat(MAX_URL_BYTES))] {
         case(Code::WebhookUrlOutOfRange, "url", &mut world, register_webhook(4, url));
     }
-    case(Code::WebhookNotArmed, "intent", &mut world, report_delivery(4, 1, None, Duration::ZERO));
+    let too_early = world.told(4, 1, None, Duration::ZERO);
+    case(Code::WebhookNotArmed, "intent", &mut world, too_early);
     world.must(register_webhook(4, URL));
     case(Code::WebhookMismatch, "url", &mut world, register_webhook(4, "https://other.example/"));
     case(Code::WebhookNotArmed, "intent", &mut world, Request::Redeliver { intent: intent(4) });
     let payment = world.quote(4, PAYER);
     world.must(submit(PAYER, &payment));
+    // An attempt that began before the operator ordered another delivery is none of that delivery.
+    let before = world.told(4, 1, Some(200), Duration::ZERO);
+    world.must(Request::Redeliver { intent: intent(4) });
+    case(Code::WebhookAttemptOutOfOrder, "ordered", &mut world, before);
     for attempt in [0, 2] {
-        let report = report_delivery(4, attempt, None, Duration::ZERO);
+        let report = world.told(4, attempt, None, Duration::ZERO);
         case(Code::WebhookAttemptOutOfOrder, "attempt", &mut world, report);
     }
     made

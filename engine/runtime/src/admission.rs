@@ -10,8 +10,8 @@ use quittance_core::state::State;
 /// How much of what strangers get for nothing an engine lets in: intents, and accounts that sites know their users by. Everything
 /// else that a stranger can have recorded is bounded for each intent by the policy.
 ///
-/// What repeats a request that was carried out is not counted. What is over a limit is refused as `node_overloaded`, before it is
-/// decided and without a trace, and can be asked again a second later. The default limits nothing.
+/// What repeats a request that was carried out, and what the rules refuse, is not counted. What is over a limit is refused as
+/// `node_overloaded`, before it is decided and without a trace, and can be asked again a second later. The default limits nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// New ones a second, all together: no faster can the log be filled from outside. A second's worth may come at once.
@@ -24,6 +24,12 @@ pub struct Admission {
 
 /// The most destinations whose rate is kept. Where more are busy at once, the others share one.
 const MAX_DESTINATIONS: usize = 65_536;
+
+/// What is to be counted once it is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Charge {
+    destination: Option<AccountId>,
+}
 
 /// An [`Admission`] at work.
 #[derive(Debug)]
@@ -40,13 +46,13 @@ impl Door {
         Self { limits, all, destinations: HashMap::new(), others }
     }
 
-    /// Lets a command in, or says which limit it meets.
+    /// Lets a command in, or says which limit it meets. What is to be charged once it is carried out; `None` where nothing is.
     pub(crate) fn admit(
         &mut self,
         state: &State,
         command: &Command,
         now: Timestamp,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Option<Charge>, Rejection> {
         let destination = match command {
             Command::Create(create) if state.intent(&create.get().intent).is_none() => {
                 Some(create.get().terms.destination)
@@ -57,35 +63,45 @@ impl Door {
             {
                 None
             }
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         if let Some(most) = self.limits.max_open.filter(|most| state.open() >= *most) {
             let expected = format!("fewer than {most} open intents");
             return Err(overloaded("intents", expected, state.open()));
         }
-        let all = self.limits.new_per_second.map(|most| Rate::new(most, Duration::from_secs(1), most));
-        if all.is_some_and(|rate| !self.all.has_room(rate, now)) {
-            let most = self.limits.new_per_second.map_or(0, NonZeroU32::get);
+        if let Some((most, rate)) = self.all_rate()
+            && !self.all.has_room(rate, now)
+        {
             return Err(overloaded("intents", format!("at most {most} new ones a second"), "more"));
         }
-        let each = self.limits.per_destination_per_minute;
-        if let (Some(destination), Some(most)) = (destination, each) {
-            let half = NonZeroU32::MIN.saturating_add(most.get() / 2);
-            let rate = Rate::new(most, Duration::from_secs(60), half);
-            let bucket = self.bucket(destination, now);
-            if !bucket.has_room(rate, now) {
-                return Err(overloaded(
-                    "terms.destination",
-                    format!("at most {most} new intents a minute"),
-                    "more",
-                ));
-            }
-            bucket.take(rate, now);
+        if let (Some(destination), Some((most, rate))) = (destination, self.each_rate())
+            && !self.bucket(destination, now).has_room(rate, now)
+        {
+            let expected = format!("at most {most} new intents a minute");
+            return Err(overloaded("terms.destination", expected, "more"));
         }
-        if let Some(rate) = all {
+        Ok(Some(Charge { destination }))
+    }
+
+    /// Counts what was carried out.
+    pub(crate) fn charge(&mut self, charge: Charge, now: Timestamp) {
+        if let Some((_, rate)) = self.all_rate() {
             self.all.take(rate, now);
         }
-        Ok(())
+        if let (Some(destination), Some((_, rate))) = (charge.destination, self.each_rate()) {
+            self.bucket(destination, now).take(rate, now);
+        }
+    }
+
+    fn all_rate(&self) -> Option<(NonZeroU32, Rate)> {
+        let most = self.limits.new_per_second?;
+        Some((most, Rate::new(most, Duration::from_secs(1), most)))
+    }
+
+    fn each_rate(&self) -> Option<(NonZeroU32, Rate)> {
+        let most = self.limits.per_destination_per_minute?;
+        let half = NonZeroU32::MIN.saturating_add(most.get() / 2);
+        Some((most, Rate::new(most, Duration::from_secs(60), half)))
     }
 
     fn bucket(&mut self, destination: AccountId, now: Timestamp) -> &mut Bucket {
@@ -124,8 +140,14 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn has_room(&self, rate: Rate, now: Timestamp) -> bool {
-        self.busy_until.since(now) <= rate.ahead
+    fn has_room(&mut self, rate: Rate, now: Timestamp) -> bool {
+        let busy = self.busy_until.since(now);
+        // More than can be taken ahead of time: the clock was set back.
+        if busy > rate.ahead + rate.each {
+            self.busy_until = now;
+            return true;
+        }
+        busy <= rate.ahead
     }
 
     fn take(&mut self, rate: Rate, now: Timestamp) {

@@ -158,11 +158,14 @@ impl Sequencer {
         // An engine that cannot tell what has ended could let it happen again: it stops.
         let recalled =
             self.recall(recalled).map_err(|error| Error::Failed(self.shared.fail(Failure::Recall(error))))?;
-        self.door.admit(self.core.state(), &command, self.clock.now())?;
+        let now = self.clock.now();
+        let charge = self.door.admit(self.core.state(), &command, now)?;
         let before = effects.records.len();
         self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
         if effects.records.len() == before {
             self.put_away(recalled.as_slice());
+        } else if let Some(charge) = charge {
+            self.door.charge(charge, now);
         }
         effects.answer.take().map_or(Err(Error::Stopped), |answer| answer.map_err(Error::from))
     }

@@ -155,8 +155,8 @@ fn signed(
 ) -> Option<Letter> {
     match authorization.form {
         SignedForm::Native => kind().map(|kind| unsigned(intent, position, kind)),
-        // The last two are no messages, and no record that is told has them.
-        SignedForm::CodeLogin | SignedForm::CodeSubmitActions => None,
+        // These are no messages, and no record that is told has them.
+        SignedForm::CodeLogin | SignedForm::CodeSubmitActions | SignedForm::CodeOpenAccount => None,
         SignedForm::CodeMessage => {
             let id = message_id(intent, position);
             let mut bytes = delimited(1, &delimited(1, &id));

@@ -108,6 +108,8 @@ pub(super) fn submission(error: Error, intent: IntentId) -> Refused {
         Rule::IntentExpired => closed(IntentStatus::Expired),
         Rule::IntentRejected => closed(IntentStatus::Rejected),
         Rule::RateNotKnown => Refused::stale("fiat exchange rate is stale"),
+        Rule::RelationshipOwnerUnknown => Refused::denied("owner has no account on this node"),
+        Rule::RelationshipsTooMany => Refused::denied("too many relationships"),
         Rule::RelationshipMismatch => {
             Refused::stale(format!("another relationship account exists: {rejection}"))
         }

@@ -155,8 +155,13 @@ async fn establish(api: &Api, submission: &Submission, relationship: &Relationsh
         candidates: vec![submission.signed.clone()],
         signature: Signature(submission.signature),
     };
+    let consent = Unproven {
+        form: SignedForm::CodeOpenAccount,
+        candidates: vec![relationship.signed.clone()],
+        signature: Signature(relationship.signature),
+    };
     let (owner, authority) = (AccountId(relationship.owner.0), AccountId(relationship.authority.0));
-    let request = Request::EstablishRelationship { owner, domain, authority, signed };
+    let request = Request::EstablishRelationship { owner, domain, authority, signed, consent };
     let answer = api.engine.execute(request).await;
     answer.map(|_| ()).map_err(|error| refusal::submission(error, IntentId(submission.intent.0)))
 }

@@ -17,6 +17,9 @@ use crate::solana::instruction::Locked;
 /// How far a native amount may be from the requested one (protocol e.6).
 const NATIVE_TOLERANCE: f64 = 0.0001;
 
+/// How far the quarks may be from the amount at its rate (protocol e.3, step 5), as the engine has it.
+const QUARK_TOLERANCE: u64 = 100_100;
+
 /// What a payer signed, as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublicPayment {
@@ -137,7 +140,8 @@ impl PublicPayment {
         }
         let rate = self.rate(currency, amount, asked.rates)?;
         let transfers = self.transfers(asked, primary)?;
-        if rate.quarks(amount) != Some(Quarks::new(self.quarks)) {
+        let priced = rate.quarks(amount).map(Quarks::get);
+        if priced.is_none_or(|priced| priced.abs_diff(self.quarks) > QUARK_TOLERANCE) {
             return Err(Refused::invalid("payment native amount and quark value mismatch"));
         }
         Ok(Payment {

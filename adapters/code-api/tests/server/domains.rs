@@ -195,12 +195,16 @@ async fn the_account_that_a_site_knows_somebody_by_is_paid_through_that_site_alo
     let node = site.node().await;
     let owner = KeyPair::from_seed(&[0x52; 32]);
     let (id, domain_of) = (AccountId(owner.public_key().0), "example.com".parse().expect("a domain"));
-    let known = AccountId([0xbb; 32]);
-    let signed = Unproven::native(Signature(owner.sign(&relationship_signing_bytes(id, &domain_of, known))));
-    let establish = Request::EstablishRelationship { owner: id, domain: domain_of, authority: known, signed };
+    let account = KeyPair::from_seed(&[0x53; 32]);
+    let known = AccountId(account.public_key().0);
+    node.fund(id).await;
+    let bytes = relationship_signing_bytes(id, &domain_of, known);
+    let [signed, consent] = [&owner, &account].map(|key| Unproven::native(Signature(key.sign(&bytes))));
+    let establish =
+        Request::EstablishRelationship { owner: id, domain: domain_of, authority: known, signed, consent };
     node.handle.execute(establish).await.expect("a relationship");
     let to_known = |bill: &mut messaging::RequestToReceiveBill| {
-        bill.requestor_account = Some(PublicKey([0xbb; 32]).into());
+        bill.requestor_account = Some(PublicKey(known.0).into());
     };
     let unproved = asked("order-1", &verifier(), |bill| {
         to_known(bill);

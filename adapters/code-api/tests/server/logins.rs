@@ -40,11 +40,13 @@ fn payment_with_login(name: &str) -> SignedRequest {
 }
 
 async fn know(node: &Node, owner: &KeyPair, domain: &str, authority: &KeyPair) {
-    let (id, authority) = (AccountId(owner.public_key().0), AccountId(authority.public_key().0));
+    let (id, authority_id) = (AccountId(owner.public_key().0), AccountId(authority.public_key().0));
     let domain = domain.parse().expect("a domain");
-    let signature = Signature(owner.sign(&relationship_signing_bytes(id, &domain, authority)));
-    let signed = Unproven::native(signature);
-    let establish = Request::EstablishRelationship { owner: id, domain, authority, signed };
+    node.fund(id).await;
+    let bytes = relationship_signing_bytes(id, &domain, authority_id);
+    let [signed, consent] = [owner, authority].map(|key| Unproven::native(Signature(key.sign(&bytes))));
+    let authority = authority_id;
+    let establish = Request::EstablishRelationship { owner: id, domain, authority, signed, consent };
     node.handle.execute(establish).await.expect("a relationship");
 }
 
@@ -213,7 +215,8 @@ async fn an_owner_sees_its_accounts_and_nobody_elses() {
     assert_eq!((found.result, found.token_account_infos.len()), (0, 2));
     let node_key = PublicKey(node.handle.node().0);
     for (authority, kind, balance, domain) in [
-        (owner.public_key(), 1, 1_000_000_000_000 - 250_000_000, None),
+        // With the quark that made it an account.
+        (owner.public_key(), 1, 1_000_000_000_001 - 250_000_000, None),
         (user().public_key(), 13, 0, Some("example.com")),
     ] {
         let vault = quittance_code_api::solana::address::Timelock::of(authority, node_key).vault.address;

@@ -171,6 +171,13 @@ impl Node {
     }
 
     /// Pays an intent in kin, as a payer with an account here.
+    /// Puts a quark into an account, so that it is one.
+    pub(crate) async fn fund(&self, account: AccountId) {
+        let key = DepositKey::from_text(&account.to_string());
+        let deposit = Request::Deposit { key, account, quarks: Quarks::new(1) };
+        self.handle.execute(deposit).await.expect("a deposit");
+    }
+
     pub(crate) async fn pay(&self, intent: &KeyPair) {
         let payer = KeyPair::from_seed(&[0x77; 32]);
         let account = AccountId(payer.public_key().0);

@@ -117,7 +117,11 @@ async fn a_browser_hears_that_its_merchants_server_was_told_and_not_of_attempts_
     node.pay(key).await;
     for (attempt, status, told) in [(1, 500, false), (2, 200, true)] {
         let (outcome, latency) = (DeliveryOutcome::Answered { status }, Duration::from_millis(5));
-        let report = Request::ReportDelivery { intent, attempt, outcome, latency };
+        let look = move |state: &quittance_core::state::State| {
+            state.intent(&intent).and_then(|known| known.webhook.as_ref()?.ordered)
+        };
+        let ordered = node.handle.query(look).await.expect("an answer").expect("it is armed");
+        let report = Request::ReportDelivery { intent, ordered, attempt, outcome, latency };
         node.handle.execute(report).await.expect("a report");
         let last = node.poll(key).await.pop().and_then(|message| message.kind);
         assert_eq!(matches!(last, Some(Kind::WebhookCalled(_))), told, "attempt {attempt}: {last:?}");

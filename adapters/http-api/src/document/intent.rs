@@ -145,6 +145,7 @@ impl From<&Authorization> for SignedBytes {
                 SignedForm::CodeMessage => "code_message",
                 SignedForm::CodeLogin => "code_login",
                 SignedForm::CodeSubmitActions => "code_submit_actions",
+                SignedForm::CodeOpenAccount => "code_open_account",
             }
             .into(),
             rule: rule_name(authorization.rule).into(),

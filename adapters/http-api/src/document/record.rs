@@ -118,11 +118,12 @@ fn data(event: &Event) -> Value {
         Event::LoggedIn { user, authorization } => {
             json!({ "user": user.to_string(), "authorization": signed(authorization) })
         }
-        Event::RelationshipEstablished { owner, domain, authority, authorization } => json!({
+        Event::RelationshipEstablished { owner, domain, authority, authorization, consent } => json!({
             "owner": owner.to_string(),
             "domain": domain.as_str(),
             "authority": authority.to_string(),
             "authorization": signed(authorization),
+            "consent": signed(consent),
         }),
         Event::WebhookRegistered { url } => json!({ "url": url }),
         Event::WebhookDelivered { attempt, latency } => {

@@ -121,8 +121,11 @@ impl Node {
         let signed = sign(&rendezvous, &login.signing_bytes(intent));
         self.handle.execute(Request::RequestLogin { intent, login, signed }).await.unwrap();
         self.handle.execute(Request::RegisterWebhook { intent, url: url.into() }).await.unwrap();
-        let signed = sign(&owner_key, &relationship_signing_bytes(owner, &domain, user));
-        let establish = Request::EstablishRelationship { owner, domain, authority: user, signed };
+        let funds = Request::Deposit { key: DepositKey([4; 32]), account: owner, quarks: Quarks::new(1) };
+        self.handle.execute(funds).await.unwrap();
+        let bytes = relationship_signing_bytes(owner, &domain, user);
+        let [signed, consent] = [&owner_key, &user_key].map(|key| sign(key, &bytes));
+        let establish = Request::EstablishRelationship { owner, domain, authority: user, signed, consent };
         self.handle.execute(establish).await.unwrap();
         let signed = sign(&user_key, &login_signing_bytes(intent, user));
         self.handle.execute(Request::Login { intent, user, signed }).await.unwrap();

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::settle::kept;
 use super::{Decision, known};
+use crate::command::DeliveryReport;
 use crate::event::Event;
 use crate::ids::{IntentId, Timestamp};
 use crate::quote::open;
@@ -38,16 +39,16 @@ pub(super) fn register(
     Ok(Decision::new(Some(id), vec![Event::WebhookRegistered { url: url.into() }]))
 }
 
-pub(super) fn report(
-    state: &State,
-    id: IntentId,
-    attempt: u8,
-    outcome: &DeliveryOutcome,
-    latency: Duration,
-    now: Timestamp,
-) -> Result<Decision, Rejection> {
+pub(super) fn report(state: &State, report: &DeliveryReport, now: Timestamp) -> Result<Decision, Rejection> {
+    let DeliveryReport { intent: id, ordered, attempt, ref outcome, latency } = *report;
     let intent = known(state, id)?;
     let webhook = armed(intent)?;
+    let code = RejectionCode::WebhookAttemptOutOfOrder;
+    // It may have been ordered again since: what began before that is not what was ordered.
+    if webhook.ordered != Some(ordered) {
+        let expected = webhook.ordered.map(|at| alloc::format!("{at}")).unwrap_or_default();
+        return Err(Rejection::new(code, "ordered", expected, ordered));
+    }
     let next = webhook.next_attempt();
     if attempt > 0 && attempt < next {
         return Ok(Decision::repeated(Some(id), intent.last_position));
@@ -57,7 +58,7 @@ pub(super) fn report(
             Some(_) => alloc::format!("{next}"),
             None => alloc::format!("none: the webhook is {}", webhook.delivery.name()),
         };
-        return Err(Rejection::new(RejectionCode::WebhookAttemptOutOfOrder, "attempt", expected, attempt));
+        return Err(Rejection::new(code, "attempt", expected, attempt));
     }
     // After this point it succeeds.
     let latency = latency.min(MAX_LATENCY);

@@ -8,6 +8,7 @@ use super::{Decision, known};
 use crate::command::{EstablishRelationship, Login, RequestLogin};
 use crate::event::Event;
 use crate::ids::Timestamp;
+use crate::login::MAX_RELATIONSHIPS;
 use crate::quote::open;
 use crate::rejection::{Rejection, RejectionCode};
 use crate::state::{Asked, State};
@@ -67,8 +68,19 @@ pub(super) fn establish(state: &State, wish: &EstablishRelationship) -> Result<D
     if let Some(known) = state.relationships().of(owner, domain) {
         return Err(Rejection::new(code, "authority", alloc::format!("{known}"), authority));
     }
+    // An entry is kept for ever and costs nothing to ask for: only who has an account here gets one.
+    if !state.ledger().contains(owner) {
+        let expected = "an account that has held something on this node";
+        return Err(Rejection::new(RejectionCode::RelationshipOwnerUnknown, "owner", expected, owner));
+    }
+    let most = MAX_RELATIONSHIPS;
+    let count = state.relationships().of_owner(owner).count();
+    if count >= most {
+        let code = RejectionCode::RelationshipsTooMany;
+        return Err(Rejection::new(code, "owner", ("fewer relationships than", most), count));
+    }
     // After this point it succeeds.
-    let EstablishRelationship { owner, domain, authority, authorization } = wish.clone();
-    let event = Event::RelationshipEstablished { owner, domain, authority, authorization };
+    let EstablishRelationship { owner, domain, authority, authorization, consent } = wish.clone();
+    let event = Event::RelationshipEstablished { owner, domain, authority, authorization, consent };
     Ok(Decision::new(None, vec![event]))
 }

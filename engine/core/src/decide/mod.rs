@@ -67,9 +67,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decisi
         Command::Login(login) => login::login(state, login.get(), now),
         Command::EstablishRelationship(wish) => login::establish(state, wish.get()),
         Command::RegisterWebhook { intent, url } => delivery::register(state, *intent, url, now),
-        Command::ReportDelivery { intent, attempt, outcome, latency } => {
-            delivery::report(state, *intent, *attempt, outcome, *latency, now)
-        }
+        Command::ReportDelivery(report) => delivery::report(state, report, now),
         Command::Redeliver { intent } => delivery::redeliver(state, *intent),
         Command::ReportSettlement(report) => settle::report(state, report),
         Command::ReportWithdrawal { transaction, attempt, outcome } => {

@@ -7,7 +7,7 @@ use super::limits::{Movement, within};
 use super::{Decision, Verdict, as_seen, known};
 use crate::command::Submit;
 use crate::currency::Currency;
-use crate::event::{Event, SignatureRule, Transaction};
+use crate::event::{Event, PaymentForm, SignatureRule, Transaction};
 use crate::ids::{AccountId, Timestamp};
 use crate::money::{BASIS_POINTS, BasisPoints, Quarks};
 use crate::payment::{Payment, Transfer, transaction_id};
@@ -43,7 +43,7 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
         return Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) });
     }
     let submitted = Event::IntentSubmitted { payment, form, signature, rule };
-    match rules(state, intent, &submit.payment, now) {
+    match rules(state, intent, submit, now) {
         Ok(reserved) => {
             // After this point it succeeds.
             let transactions = transactions(&submit.payment);
@@ -62,7 +62,8 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
 }
 
 /// What the payment takes from the payer, or the first rule it breaks.
-fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> Result<Quarks, Rejection> {
+fn rules(state: &State, intent: &Intent, submit: &Submit, now: Timestamp) -> Result<Quarks, Rejection> {
+    let payment = &submit.payment;
     let Some(terms) = intent.terms() else {
         let expected = "an intent that asks for a payment";
         return Err(Rejection::new(RejectionCode::PaymentNotRequested, "intent", expected, payment.intent));
@@ -73,7 +74,7 @@ fn rules(state: &State, intent: &Intent, payment: &Payment, now: Timestamp) -> R
     }
     same_terms(terms, payment)?;
     validity(state.policy(), payment, now)?;
-    let total = transfers(state, terms, payment, now)?;
+    let total = transfers(state, terms, submit, now)?;
     if payment.transfers.iter().any(|transfer| transfer.destination == payment.payer) {
         return Err(pays_itself(payment.payer));
     }
@@ -140,11 +141,15 @@ fn validity(policy: &Policy, payment: &Payment, now: Timestamp) -> Result<(), Re
 
 /// The transfers have to be those of a rate table that counts now. All prices come from one table: a payer cannot pick the
 /// best of two moments.
-fn transfers(state: &State, terms: &Terms, payment: &Payment, now: Timestamp) -> Result<Quarks, Rejection> {
-    let policy = state.policy();
+fn transfers(state: &State, terms: &Terms, submit: &Submit, now: Timestamp) -> Result<Quarks, Rejection> {
+    let (policy, payment) = (state.policy(), &submit.payment);
     let mut refusal = None;
     let mut consider = |table: Option<&RateTable>| {
         let outcome = Prices::from_table(table, terms, policy, Some(payment.rate)).and_then(|prices| {
+            let prices = match submit.form {
+                PaymentForm::Native => prices,
+                PaymentForm::CodeSubmitActions(_) => prices.as_stated(payment),
+            };
             let expected = split(terms, &prices, policy.fee_account)?;
             same_transfers(&expected, &payment.transfers)?;
             Ok(prices.total)

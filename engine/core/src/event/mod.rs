@@ -322,6 +322,8 @@ pub enum Event {
         authority: AccountId,
         /// The owner's signature.
         authorization: Authorization,
+        /// The account's own.
+        consent: Authorization,
     },
 }
 

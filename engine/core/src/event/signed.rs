@@ -27,11 +27,14 @@ pub enum SignedForm {
     CodeLogin = 3,
     /// A serialized `code.transaction.v2.SubmitIntentRequest.SubmitActions` without its signature (protocol d.8).
     CodeSubmitActions = 4,
+    /// A serialized `code.transaction.v2.OpenAccountAction` without its signature (protocol d.8).
+    CodeOpenAccount = 5,
 }
 
 impl SignedForm {
     /// Every form.
-    pub const ALL: [Self; 4] = [Self::Native, Self::CodeMessage, Self::CodeLogin, Self::CodeSubmitActions];
+    pub const ALL: [Self; 5] =
+        [Self::Native, Self::CodeMessage, Self::CodeLogin, Self::CodeSubmitActions, Self::CodeOpenAccount];
 }
 
 /// What a payer's signature covers.

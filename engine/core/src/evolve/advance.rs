@@ -24,10 +24,17 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     let Some(intent) = state.intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
+    if let Event::LoggedIn { user, .. } = &record.event {
+        let known = state.relationships.get(user).map(|relationship| &relationship.domain);
+        if known != intent.login_domain() {
+            return Err(IllegalTransition::new(record, "account", "the site knows nobody by it"));
+        }
+    }
     let (from, due) = (intent.status(), intent.delivery_due());
+    let was_open = !intent.has_ended();
     let mut books = Books::Open(&mut state.ledger, &mut state.usage);
     step(Arc::make_mut(intent), state.node, record, subject, &mut books)?;
-    index(state, id, from, due);
+    index(state, id, from, due, was_open);
     Ok(())
 }
 
@@ -300,8 +307,13 @@ fn say<'a>(
 }
 
 /// Keeps the archive and the derived indexes in step with the intent.
-fn index(state: &mut State, id: IntentId, from: Status, due: Option<Timestamp>) {
+fn index(state: &mut State, id: IntentId, from: Status, due: Option<Timestamp>, was_open: bool) {
     let Some(intent) = state.intents.get(&id) else { return };
+    match (was_open, intent.has_ended()) {
+        (true, true) => state.open -= 1,
+        (false, false) => state.open += 1,
+        _ => {}
+    }
     if intent.has_ended() {
         state.archive.add_intent(&id, intent);
     }

@@ -13,6 +13,7 @@ pub(super) fn take(intent: &mut Intent, record: &Record) -> Result<(), &'static 
             url: url.clone(),
             registered: record.position,
             armed: None,
+            ordered: None,
             delivery: Delivery::Waiting,
             attempts: Vec::new(),
         };
@@ -24,6 +25,7 @@ pub(super) fn take(intent: &mut Intent, record: &Record) -> Result<(), &'static 
     let (attempt, outcome, latency, next) = match &record.event {
         Event::WebhookRedeliveryOrdered => {
             webhook.delivery = Delivery::Pending { due: record.recorded_at };
+            webhook.ordered = Some(record.position);
             webhook.attempts.clear();
             return Ok(());
         }
@@ -36,7 +38,7 @@ pub(super) fn take(intent: &mut Intent, record: &Record) -> Result<(), &'static 
         }
         _ => return Err("it says of nothing what came of it"),
     };
-    if webhook.due().is_none() || attempt != webhook.next_attempt() {
+    if webhook.due().is_none() || attempt != webhook.next_attempt() || attempt == u8::MAX {
         return Err("the attempt is not the one that was to be made");
     }
     webhook.attempts.push(DeliveryAttempt { at: record.recorded_at, latency, outcome });
@@ -48,6 +50,7 @@ pub(super) fn take(intent: &mut Intent, record: &Record) -> Result<(), &'static 
 pub(super) fn arm(intent: &mut Intent, record: &Record, at: Position) {
     if let Some(webhook) = &mut intent.webhook {
         webhook.armed = Some(at);
+        webhook.ordered = Some(at);
         webhook.delivery = Delivery::Pending { due: record.recorded_at };
     }
 }

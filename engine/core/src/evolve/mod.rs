@@ -157,6 +157,7 @@ fn create(state: &mut State, record: &Record, subject: Subject) -> Result<(), Il
         return Err(IllegalTransition::new(record, earlier.status().name(), "the intent exists already"));
     }
     state.deadlines.insert(deadline);
+    state.open += 1;
     Ok(())
 }
 

@@ -42,6 +42,10 @@ pub fn indexes(state: &State) -> Result<(), Violation> {
     };
     let deadlines: BTreeSet<_> = state.intents().filter_map(open).collect();
     hold(deadlines == state.deadlines, "indexes", || "deadlines are not those of the open intents".into())?;
+    let open = state.intents().filter(|(_, intent)| !intent.has_ended()).count();
+    hold(open == state.open, "indexes", || {
+        alloc::format!("{open} intents are open, {} counted", state.open)
+    })?;
     let unsettled = state.intents().filter(|(_, intent)| intent.is_unsettled()).map(|(id, _)| *id);
     hold(unsettled.collect::<BTreeSet<_>>() == state.unsettled, "indexes", || {
         "not every intent with an open transaction is listed, or another is".into()

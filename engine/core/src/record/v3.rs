@@ -84,6 +84,7 @@ enum EventV3<'a> {
         domain: Cow<'a, str>,
         authority: [u8; 32],
         authorization: AuthorizationV2<'a>,
+        consent: AuthorizationV2<'a>,
     },
 }
 
@@ -157,12 +158,13 @@ impl<'a> EventV3<'a> {
                 next: next.map(|at| at.0),
             },
             Event::WebhookRedeliveryOrdered => Self::WebhookRedeliveryOrdered,
-            Event::RelationshipEstablished { owner, domain, authority, authorization } => {
+            Event::RelationshipEstablished { owner, domain, authority, authorization, consent } => {
                 Self::RelationshipEstablished {
                     owner: owner.0,
                     domain: domain.as_str().into(),
                     authority: authority.0,
                     authorization: authorization.into(),
+                    consent: consent.into(),
                 }
             }
             _ => return None,
@@ -218,12 +220,13 @@ impl<'a> EventV3<'a> {
                 }
             }
             Self::WebhookRedeliveryOrdered => Event::WebhookRedeliveryOrdered,
-            Self::RelationshipEstablished { owner, domain, authority, authorization } => {
+            Self::RelationshipEstablished { owner, domain, authority, authorization, consent } => {
                 Event::RelationshipEstablished {
                     owner: AccountId(owner),
                     domain: into_domain(&domain)?,
                     authority: AccountId(authority),
                     authorization: authorization.into_authorization()?,
+                    consent: consent.into_authorization()?,
                 }
             }
         })

@@ -138,6 +138,7 @@ impl Loader {
                 if let Some(due) = intent.delivery_due() {
                     state.deliveries.insert((due, id));
                 }
+                state.open += usize::from(!intent.has_ended());
                 state.intents.insert(id, Arc::new(intent));
             }
             ItemV2::End(count) if count == self.items => self.ended = true,

@@ -302,6 +302,7 @@ struct WebhookV2<'a> {
     url: Cow<'a, str>,
     registered: u64,
     armed: Option<u64>,
+    ordered: Option<u64>,
     delivery: DeliveryV2,
     attempts: Vec<(u64, u64, DeliveryOutcomeV3<'a>)>,
 }
@@ -322,6 +323,7 @@ impl<'a> From<&'a Webhook> for WebhookV2<'a> {
             url: Cow::Borrowed(&webhook.url),
             registered: webhook.registered.0,
             armed: webhook.armed.map(|at| at.0),
+            ordered: webhook.ordered.map(|at| at.0),
             delivery: match webhook.delivery {
                 Delivery::Waiting => DeliveryV2::Waiting,
                 Delivery::Pending { due } => DeliveryV2::Pending { due: due.0 },
@@ -343,6 +345,7 @@ impl WebhookV2<'_> {
             url: self.url.into_owned(),
             registered: Position(self.registered),
             armed: self.armed.map(Position),
+            ordered: self.ordered.map(Position),
             delivery: match self.delivery {
                 DeliveryV2::Waiting => Delivery::Waiting,
                 DeliveryV2::Pending { due } => Delivery::Pending { due: Timestamp(due) },

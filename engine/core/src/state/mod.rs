@@ -52,6 +52,8 @@ pub struct State {
     pub(crate) archive: Archive,
     /// How many things that have ended are put away: not part of the digest.
     pub(crate) away: u64,
+    /// How many intents have not ended: derived, not part of the digest.
+    pub(crate) open: usize,
     /// Open intents by deadline: derived, not part of the digest.
     pub(crate) deadlines: BTreeSet<(Timestamp, IntentId)>,
     /// Intents with a transaction that is not final: derived, not part of the digest.
@@ -124,6 +126,7 @@ impl Default for State {
             relationships: Relationships::default(),
             archive: Archive::default(),
             away: 0,
+            open: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
@@ -239,10 +242,10 @@ impl State {
         self.intents.iter().map(|(id, intent)| (id, &**intent))
     }
 
-    /// How many intents are open: a payer can still come, or a rail still has something to say.
+    /// How many intents are open: a payer can still come, a rail still has something to say, or somebody is still to be told.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.deadlines.len() + self.unsettled.len()
+        self.open
     }
 
     /// Every intent with a transaction that is not final, of its payment or of a refund, by id.
@@ -303,6 +306,7 @@ impl State {
             relationships: self.relationships.clone(),
             archive: self.archive.clone(),
             away: self.away,
+            open: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),

@@ -31,7 +31,8 @@ use super::model::{Model, Said};
 use super::{
     FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, establish, expecting, fee, intent, login,
     login_terms, mark_scanned, outcome, payer, rate, rates, refund, refund_of, register_webhook,
-    report_attempt, report_delivery, report_withdrawal, request_login, shop, submit, withdraw, withdrawal_of,
+    report_attempt, report_delivery, report_withdrawal, request_login, shop, submit, submit_as_actions,
+    withdraw, withdrawal_of,
 };
 
 const SITES: [&str; 2] = ["shop.example", "news.example"];
@@ -119,7 +120,8 @@ impl Run<'_> {
                 let seed = 1 + self.below(INTENTS);
                 self.perhaps_expecting(seed, cancel(seed, by));
             }
-            36..84 => self.pay(what % 3),
+            36..80 => self.pay(what % 3),
+            80..84 => self.pay_in_words(),
             84..90 if !self.payments.is_empty() => {
                 let index = usize::from(self.below(255)) % self.payments.len();
                 let (seed, payment) = self.payments[index].clone();
@@ -183,8 +185,15 @@ impl Run<'_> {
                 self.send(register_webhook(seed, url));
             }
             3 => {
-                let seed = 1 + self.below(INTENTS);
-                self.send(Request::Redeliver { intent: intent(seed) });
+                // Mostly one with something to tell.
+                let any = self.below(INTENTS);
+                let state = self.world.core.state();
+                let tells = |seed: &u8| {
+                    let webhook = state.intent(&intent(*seed)).and_then(|known| known.webhook.as_ref());
+                    webhook.is_some_and(|webhook| webhook.armed.is_some())
+                };
+                let seed = (0..INTENTS).map(|offset| 1 + (any + offset) % INTENTS).find(tells);
+                self.send(Request::Redeliver { intent: intent(seed.unwrap_or(1 + any)) });
             }
             _ => {
                 let state = self.world.core.state();
@@ -193,11 +202,14 @@ impl Run<'_> {
                 let seed = seed.unwrap_or(1 + self.below(INTENTS));
                 let next =
                     self.world.core.state().intent(&intent(seed)).and_then(|known| known.webhook.as_ref());
+                let ordered = next.and_then(|webhook| webhook.ordered).unwrap_or(Position::START);
                 let next = next.map_or(1, |webhook| webhook.next_attempt());
                 let attempt = next.wrapping_add(self.below(8) / 6).wrapping_sub(self.below(8) / 7);
                 let status = [None, Some(500), Some(200), Some(204)][usize::from(self.below(4))];
                 let latency = Duration::from_millis(1 << self.below(24));
-                self.send(report_delivery(seed, attempt, status, latency));
+                // One in eight of an order that was replaced.
+                let ordered = if self.below(8) == 1 { Position(ordered.0.wrapping_sub(1)) } else { ordered };
+                self.send(report_delivery(seed, ordered, attempt, status, latency));
             }
         }
     }
@@ -299,6 +311,22 @@ impl Run<'_> {
             self.payments.push((payer_seed, payment));
         }
         self.perhaps_expecting(seed, request);
+    }
+
+    /// As an official app would pay: rounded to whole kin, in the protocol's words.
+    fn pay_in_words(&mut self) {
+        let (seed, payer_seed) = (self.one_that_is(Status::Created), 100 + self.below(PAYERS));
+        let Ok(mut payment) = self.world.priced(seed, payer_seed) else { return };
+        let off = [0, 1, 100_100, 100_101][usize::from(self.below(4))];
+        let fee = [0, 499_999, 500_000][usize::from(self.below(3))];
+        let last = payment.transfers.last_mut().expect("never empty");
+        last.quarks = Quarks::new(last.quarks.get().saturating_add(off));
+        if let Some(moved) = last.quarks.get().checked_sub(fee).filter(|rest| *rest > 0) {
+            last.quarks = Quarks::new(moved);
+            let first = payment.transfers.first_mut().expect("never empty");
+            first.quarks = Quarks::new(first.quarks.get() + fee);
+        }
+        self.send(submit_as_actions(payer_seed, &payment));
     }
 
     /// The seed of an intent in this status if there is one, else of any.
@@ -484,9 +512,11 @@ impl Run<'_> {
         while let Some((due, id)) = next(self) {
             self.world.now = self.world.now.max(due);
             let known = self.world.core.state().intent(&id).and_then(|known| known.webhook.as_ref());
-            let attempt = known.expect("it is listed").next_attempt();
+            let webhook = known.expect("it is listed");
+            let attempt = webhook.next_attempt();
+            let ordered = webhook.ordered.expect("it is pending");
             let (outcome, latency) = (DeliveryOutcome::Answered { status: 503 }, Duration::ZERO);
-            self.send(Request::ReportDelivery { intent: id, attempt, outcome, latency });
+            self.send(Request::ReportDelivery { intent: id, ordered, attempt, outcome, latency });
         }
         loop {
             let state = self.world.core.state();

@@ -11,8 +11,8 @@ use quittance_core::command::{Request, SettlementOutcome, Unproven};
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::event::{AttemptState, CanceledBy, Event, PaymentForm, Record};
 use quittance_core::ids::{
-    AccountId, AttemptNumber, CausationId, DepositKey, IdempotencyKey, IntentId, NodeId, Revision, Signature,
-    Timestamp, TransactionId,
+    AccountId, AttemptNumber, CausationId, DepositKey, IdempotencyKey, IntentId, NodeId, Position, Revision,
+    Signature, Timestamp, TransactionId,
 };
 use quittance_core::login::LoginTerms;
 use quittance_core::machine::{Answer, Core, Effects, Input};
@@ -145,12 +145,12 @@ pub(crate) fn login(seed: u8, user: u8) -> Request {
     Request::Login { intent: intent(seed), user: payer(user), signed: Unproven::native(signature) }
 }
 
-/// The owner's key gets an account for a site.
+/// The owner's key gets an account for a site, and the account's key agrees.
 pub(crate) fn establish(owner: u8, domain: &str, account: u8) -> Request {
     let (domain, authority): (Domain, _) = (domain.parse().unwrap(), payer(account));
-    let signature = sign(owner, &relationship_signing_bytes(payer(owner), &domain, authority));
-    let signed = Unproven::native(signature);
-    Request::EstablishRelationship { owner: payer(owner), domain, authority, signed }
+    let bytes = relationship_signing_bytes(payer(owner), &domain, authority);
+    let [signed, consent] = [owner, account].map(|seed| Unproven::native(sign(seed, &bytes)));
+    Request::EstablishRelationship { owner: payer(owner), domain, authority, signed, consent }
 }
 
 pub(crate) fn register_webhook(seed: u8, url: &str) -> Request {
@@ -158,12 +158,18 @@ pub(crate) fn register_webhook(seed: u8, url: &str) -> Request {
 }
 
 /// The deliverer's word on an attempt: the status that came, or none.
-pub(crate) fn report_delivery(seed: u8, attempt: u8, status: Option<u16>, latency: Duration) -> Request {
+pub(crate) fn report_delivery(
+    seed: u8,
+    ordered: Position,
+    attempt: u8,
+    status: Option<u16>,
+    latency: Duration,
+) -> Request {
     let outcome = match status {
         Some(status) => DeliveryOutcome::Answered { status },
         None => DeliveryOutcome::Unreachable { reason: "connection refused".into() },
     };
-    Request::ReportDelivery { intent: intent(seed), attempt, outcome, latency }
+    Request::ReportDelivery { intent: intent(seed), ordered, attempt, outcome, latency }
 }
 
 /// The same payment, signed in the words of another protocol, whatever those are: the adapter vouches for them.
@@ -318,6 +324,25 @@ impl World {
         let (events, answer) = self.send(request);
         answer.unwrap_or_else(|rejection| panic!("{rejection}\n{text}"));
         events
+    }
+
+    /// The deliverer's word on an attempt at what was ordered last.
+    pub(crate) fn told(&self, seed: u8, attempt: u8, status: Option<u16>, latency: Duration) -> Request {
+        let webhook = self.core.state().intent(&intent(seed)).and_then(|known| known.webhook.as_ref());
+        let ordered = webhook.and_then(|webhook| webhook.ordered).unwrap_or(Position::START);
+        report_delivery(seed, ordered, attempt, status, latency)
+    }
+
+    /// Reports an attempt at what was ordered last.
+    pub(crate) fn tell(
+        &mut self,
+        seed: u8,
+        attempt: u8,
+        status: Option<u16>,
+        latency: Duration,
+    ) -> Vec<Event> {
+        let report = self.told(seed, attempt, status, latency);
+        self.must(report)
     }
 
     /// Sends what must not pass.

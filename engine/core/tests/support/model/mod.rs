@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use quittance_core::command::{Cancel, Command, Create, MarkScanned, Report, SignedRefund, Submit};
 use quittance_core::currency::{Currency, Rate};
-use quittance_core::event::AttemptState;
+use quittance_core::event::{AttemptState, PaymentForm};
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Revision, TransactionId};
 use quittance_core::money::Quarks;
-use quittance_core::payment::{Payment, Transfer, transaction_id};
+use quittance_core::payment::{Payment, Purpose, Transfer, transaction_id};
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::refund::Refund;
 use quittance_core::site::Domain;
@@ -33,6 +33,8 @@ pub(crate) struct Model {
     node: Option<NodeId>,
     policy: Option<Policy>,
     policy_version: u32,
+    /// How many records there are.
+    records: u64,
     /// When the last record was made.
     time: u64,
     /// Newest first.
@@ -119,6 +121,7 @@ impl Model {
         if let Said::Done(events) | Said::Refused(_, events) = &said
             && !events.is_empty()
         {
+            self.records += events.len() as u64;
             self.time = now;
         }
         said
@@ -133,6 +136,7 @@ impl Model {
         let mut events = Vec::new();
         for id in due {
             events.extend(self.intent(id).becomes(Status::Expired, &["payment_intent.expired"]));
+            self.records += 1;
             self.time = now;
         }
         events
@@ -160,9 +164,7 @@ impl Model {
             Command::Login(login) => self.login(now, login.get()),
             Command::EstablishRelationship(wish) => self.establish(wish.get()),
             Command::RegisterWebhook { intent, url } => self.register_webhook(now, *intent, url),
-            Command::ReportDelivery { intent, attempt, outcome, latency } => {
-                self.report_delivery(now, *intent, *attempt, outcome, *latency)
-            }
+            Command::ReportDelivery(report) => self.report_delivery(now, report),
             Command::Redeliver { intent } => self.redeliver(now, *intent),
             Command::ReportWithdrawal { transaction, attempt, outcome } => {
                 self.report_withdrawal(*transaction, attempt.0, said_by(outcome))
@@ -258,21 +260,24 @@ impl Model {
         Ok(intent.becomes(Status::Canceled, &["payment_intent.canceled"]))
     }
 
-    fn submit(&mut self, now: u64, Submit { payment, expected, .. }: &Submit) -> Answer {
+    fn submit(&mut self, now: u64, Submit { payment, form, expected, .. }: &Submit) -> Answer {
+        let in_words = *form != PaymentForm::Native;
+        // Behind the payment itself and that the rules passed.
+        let scheduled = self.records + 3;
         let intent = self.intents.get(&payment.intent).ok_or(refusal(30))?;
         unless_repeated(intent.paid.as_ref().is_some_and(|paid| paid.payment == *payment))?;
         intent.seen(*expected)?;
         if let Err(Said::Refused(code, _)) = intent.open(now) {
             return Err(Said::Refused(code, self.submit_late(payment.intent)));
         }
-        match self.judge(now, payment, intent.terms()) {
+        match self.judge(now, payment, in_words, intent.terms()) {
             Err(code) => Err(Said::Refused(code, self.submit_in_vain(now, payment.intent, code))),
             Ok(total) => {
                 self.account(payment.payer).reserved += total;
                 let intent = self.intent(payment.intent);
                 let attempts = Attempts::default();
                 intent.paid = Some(Paid { payment: payment.clone(), total, at: now, attempts });
-                intent.arm(now);
+                intent.arm(now, scheduled);
                 let events =
                     ["payment_intent.submitted", "payment_intent.verified", "payment_intent.scheduled"];
                 Ok(intent.becomes(Status::Scheduled, &events))
@@ -312,7 +317,7 @@ impl Model {
     }
 
     /// The total of a payment that breaks no rule, or the first rule it breaks.
-    fn judge(&self, now: u64, payment: &Payment, terms: Option<&Terms>) -> Result<u128, u16> {
+    fn judge(&self, now: u64, payment: &Payment, in_words: bool, terms: Option<&Terms>) -> Result<u128, u16> {
         let policy = self.policy();
         let meets = |rule: bool, code: u16| if rule { Ok(()) } else { Err(code) };
         let terms = terms.ok_or(69_u16)?;
@@ -320,7 +325,7 @@ impl Model {
         meets((payment.currency, payment.amount) == (terms.currency, terms.amount), 71)?;
         meets(payment.valid_until.0 >= now, 72)?;
         meets(payment.valid_until.0 <= now.saturating_add(micros(policy.quote_lifetime)), 73)?;
-        let total = self.total(now, payment, terms)?;
+        let total = self.total(now, payment, in_words, terms)?;
         meets(payment.transfers.iter().all(|transfer| transfer.destination != payment.payer), 78)?;
         meets(total <= wide(policy.max_payment), 79)?;
         meets(total <= self.available(payment.payer), 80)?;
@@ -338,10 +343,21 @@ impl Model {
     }
 
     /// The total of a payment whose transfers are right by one of the tables that count.
-    fn total(&self, now: u64, payment: &Payment, terms: &Terms) -> Result<u128, u16> {
+    fn total(&self, now: u64, payment: &Payment, in_words: bool, terms: &Terms) -> Result<u128, u16> {
         let policy = self.policy();
         let by = |table: Option<&Table>| {
-            let (service_fee, total) = priced(&policy, terms, table, Some(payment.rate))?;
+            let (mut service_fee, mut total) = priced(&policy, terms, table, Some(payment.rate))?;
+            if in_words {
+                let stated: u128 = payment.transfers.iter().map(|transfer| wide(transfer.quarks)).sum();
+                if stated.abs_diff(total) <= 100_100 && stated > 0 {
+                    total = stated;
+                }
+                let first = payment.transfers[0];
+                let off = wide(first.quarks).abs_diff(service_fee);
+                if first.purpose == Purpose::ServiceFee && off * 100 < service_fee {
+                    service_fee = wide(first.quarks);
+                }
+            }
             let right = split(&policy, terms, service_fee, total)?;
             if payment.transfers == right { Ok(total) } else { Err(77) }
         };

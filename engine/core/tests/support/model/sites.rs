@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quittance_core::command::{EstablishRelationship, Login, RequestLogin};
+use quittance_core::command::{DeliveryReport, EstablishRelationship, Login, RequestLogin};
 use quittance_core::ids::IntentId;
 use quittance_core::state::{Asked, Status};
 use quittance_core::webhook::DeliveryOutcome;
@@ -18,7 +18,8 @@ pub(super) struct Hook {
     url: String,
     /// The next attempt: its number and when it is due.
     pub(super) due: Option<(u8, u64)>,
-    armed: bool,
+    /// The record that ordered the delivery under way, or the last.
+    ordered: Option<u64>,
     pub(super) attempts: usize,
 }
 
@@ -36,7 +37,7 @@ impl Model {
     }
 
     pub(super) fn login(&mut self, now: u64, login: &Login) -> Answer {
-        let known_as = self.known_as.clone();
+        let (known_as, at) = (self.known_as.clone(), self.records + 1);
         let intent = self.intents.get_mut(&login.intent).ok_or(refusal(30))?;
         let domain = match &intent.asked {
             Asked::Login(login) => login.domain.clone(),
@@ -51,7 +52,7 @@ impl Model {
         ensure(intent.user.is_none(), 163)?;
         intent.open(now)?;
         intent.user = Some(login.user);
-        intent.arm(now);
+        intent.arm(now, at);
         Ok(intent.becomes(Status::Confirmed, &["payment_intent.logged_in"]))
     }
 
@@ -60,6 +61,7 @@ impl Model {
         unless_repeated(self.known_as.get(&key) == Some(&wish.authority))?;
         ensure(!self.known_as.contains_key(&key), 164)?;
         ensure(!self.known_as.values().any(|account| *account == wish.authority), 164)?;
+        ensure(self.accounts.contains_key(&wish.owner), 165)?;
         self.known_as.insert(key, wish.authority);
         Ok(vec!["account.relationship_established"])
     }
@@ -70,20 +72,19 @@ impl Model {
         intent.open(now)?;
         ensure(intent.hook.is_none(), 150)?;
         ensure(url.len() <= 1_024 && !url.is_empty() && url.chars().all(|c| ('!'..='~').contains(&c)), 151)?;
-        intent.hook = Some(Hook { url: url.to_owned(), due: None, armed: false, attempts: 0 });
+        intent.hook = Some(Hook { url: url.to_owned(), due: None, ordered: None, attempts: 0 });
         Ok(intent.becomes(Status::Created, &["webhook.registered"]))
     }
 
     pub(super) fn report_delivery(
         &mut self,
         now: u64,
-        id: IntentId,
-        attempt: u8,
-        outcome: &DeliveryOutcome,
-        latency: Duration,
+        DeliveryReport { intent: id, ordered, attempt, outcome, latency }: &DeliveryReport,
     ) -> Answer {
-        let intent = self.intents.get_mut(&id).ok_or(refusal(30))?;
-        let hook = intent.hook.as_mut().filter(|hook| hook.armed).ok_or(refusal(152))?;
+        let (attempt, latency) = (*attempt, *latency);
+        let intent = self.intents.get_mut(id).ok_or(refusal(30))?;
+        let hook = intent.hook.as_mut().filter(|hook| hook.ordered.is_some()).ok_or(refusal(152))?;
+        ensure(hook.ordered == Some(ordered.0), 153)?;
         unless_repeated((1..=hook.attempts).contains(&usize::from(attempt)))?;
         ensure(hook.due.is_some_and(|(next, _)| next == attempt), 153)?;
         hook.attempts += 1;
@@ -98,18 +99,19 @@ impl Model {
     }
 
     pub(super) fn redeliver(&mut self, now: u64, id: IntentId) -> Answer {
+        let at = self.records + 1;
         let intent = self.intents.get_mut(&id).ok_or(refusal(30))?;
-        let hook = intent.hook.as_mut().filter(|hook| hook.armed).ok_or(refusal(152))?;
-        (hook.due, hook.attempts) = (Some((1, now)), 0);
+        let hook = intent.hook.as_mut().filter(|hook| hook.ordered.is_some()).ok_or(refusal(152))?;
+        (hook.due, hook.attempts, hook.ordered) = (Some((1, now)), 0, Some(at));
         Ok(intent.becomes(intent.status, &["webhook.redelivery_ordered"]))
     }
 }
 
 impl Intent {
     /// There is something to tell from now on.
-    pub(super) fn arm(&mut self, now: u64) {
+    pub(super) fn arm(&mut self, now: u64, at: u64) {
         if let Some(hook) = &mut self.hook {
-            (hook.armed, hook.due) = (true, Some((1, now)));
+            (hook.ordered, hook.due) = (Some(at), Some((1, now)));
         }
     }
 }
