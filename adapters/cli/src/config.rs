@@ -114,6 +114,15 @@ impl RateSource {
             (None, Some(url)) => (From::Url(url), LOOK_AT_URL),
             _ => return Err(CliError::misuse("rate_source: expected either file or url")),
         };
+        if let From::Url(url) = &from
+            && names_a_user(url)
+        {
+            // The URL itself is not said: what is said ends up in logs.
+            return Err(CliError::misuse(
+                "rate_source.url: expected no user name or password before the host",
+            )
+            .hint("put a key into the path or behind the ?: of these no log says anything"));
+        }
         let every = self.every_s.unwrap_or(every);
         if !(1..=MAX_EVERY).contains(&every) {
             let message = format!("rate_source.every_s: expected 1 to {MAX_EVERY}, got {every}");
@@ -121,6 +130,11 @@ impl RateSource {
         }
         Ok(Source { from, every: Duration::from_secs(every) })
     }
+}
+
+fn names_a_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#', '\\']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// What a node charges and allows; the protocol's figures where absent.
@@ -382,6 +396,21 @@ mod tests {
         let withdrawal_limits = quittance_core::policy::Limits::default();
         let expected = Policy { withdrawal_limits, ..policy("").unwrap() };
         assert_eq!(policy(lifted).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_password_in_a_rate_url_is_refused_before_any_log_says_it() {
+        let source = |url: &str| {
+            let source = toml::from_str::<RateSource>(&format!("url = {url:?}")).unwrap();
+            source.source().map_err(|error| error.to_string())
+        };
+        for url in
+            ["https://user:secret@rates.example/kin", "user:secret@rates.example", "https://u@rates.example"]
+        {
+            let said = source(url).unwrap_err();
+            assert!(said.contains("rate_source.url") && !said.contains("secret"), "{said}");
+        }
+        assert!(source("https://rates.example/kin@home?key=a@b").is_ok());
     }
 
     #[test]

@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::error::{Error, UrlError};
+use crate::lookups::Lookup;
 use crate::not_global;
-use crate::resolve::{Lookups, Resolve};
+use crate::resolve::Resolve;
 use crate::target::Target;
 
 /// The largest head of an answer.
@@ -35,23 +36,23 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 pub(crate) struct Judged(Vec<SocketAddr>);
 
 impl Judged {
-    /// Asks for a name's addresses, once, and takes none of them unless all may be called.
+    /// Asks for a name's addresses, once, and takes none of them unless all may be called. A literal, which the rules let pass in
+    /// dev alone, needs no look-up.
     pub(crate) async fn resolve(
         target: &Target,
         resolver: &dyn Resolve,
-        lookups: &Lookups,
+        lookup: Option<Lookup>,
         dev: bool,
     ) -> Result<Self, UrlError> {
         let host = &target.host;
         let failed = |why: String| UrlError::Resolve { host: host.clone(), why };
-        // A literal, which the rules let pass in dev alone.
-        let mut addresses = match host.parse() {
-            Ok(address) => vec![SocketAddr::new(address, target.port)],
-            Err(_) => {
-                let lookup = lookups.begin().await.ok_or_else(|| failed("nobody looks it up".to_owned()))?;
+        let mut addresses = match (host.parse(), lookup) {
+            (Ok(address), _) => vec![SocketAddr::new(address, target.port)],
+            (Err(_), Some(lookup)) => {
                 let found = resolver.resolve(host, target.port, lookup).await;
                 found.map_err(|error| failed(error.to_string()))?
             }
+            (Err(_), None) => return Err(failed("nobody looks it up".to_owned())),
         };
         if addresses.is_empty() {
             return Err(failed("it has no address".to_owned()));

@@ -48,6 +48,13 @@ pub enum UrlError {
 /// Why a call brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// Nobody was called, nor asked for the address: this node has too many calls or look-ups under way. It says nothing of the
+    /// URL, and a moment later it may be otherwise.
+    #[error("{host} was not called: too many calls are under way; try again")]
+    Busy {
+        /// The name.
+        host: String,
+    },
     /// The URL is not called.
     #[error(transparent)]
     Url(#[from] UrlError),

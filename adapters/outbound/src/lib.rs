@@ -8,7 +8,8 @@
 //!   called;
 //! * what is connected to is an address that was judged, never the name again; TLS and the Host header keep the name;
 //! * a redirect is followed by [`Outbound::get`] and [`Outbound::status`] alone, at most [`MAX_REDIRECTS`] times, to the same host, and judged anew;
-//! * heads, bodies, times, and calls to one host have limits.
+//! * heads, bodies, times, look-ups, and calls to one host have limits; who waits for a place here in vain has called nobody
+//!   ([`Error::Busy`]), and the time that the other side has begins behind the wait.
 //!
 //! A proxy of the environment is not used: whether an address is called must not be another's decision.
 //! [`Options::dev`] opens the door to the machine itself, for trying things out.
@@ -16,10 +17,12 @@
 mod address;
 mod call;
 mod error;
-mod hosts;
+mod lookups;
+mod places;
 mod resolve;
 mod target;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,26 +30,30 @@ use hyper::Request;
 use hyper::header::CONTENT_TYPE;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use address::not_global;
 pub use error::{Error, UrlError};
-pub use resolve::{Addresses, HostTable, Lookup, Resolve, SystemResolver};
+pub use lookups::Lookup;
+pub use places::{Place, Places};
+pub use resolve::{Addresses, HostTable, Resolve, SystemResolver};
 pub use rustls::pki_types;
 pub use target::MAX_URL_BYTES;
 
 use call::{Head, Judged, exchange};
-use hosts::Hosts;
-use resolve::Lookups;
+use lookups::{Found, Lookups};
 use target::{Rules, Target};
 
 /// The most redirects that are followed.
 pub const MAX_REDIRECTS: usize = 3;
 
-/// Names that are looked up at once for calls, and for [`Outbound::check_url`]. Apart: anybody may have a URL checked, and whose
-/// name servers never answer must not keep calls from being made.
-const MAX_LOOKUPS: usize = 48;
-const MAX_CHECKS: usize = 16;
+/// Names that are looked up at once for calls: in all, of names that were not found before, and of those under one site.
+const LOOKUPS: (usize, usize, usize) = (48, 32, 4);
+/// The same for [`Outbound::check_url`]. Apart: anybody may have a URL checked, and whose name servers never answer must not keep
+/// calls from being made.
+const CHECKS: (usize, usize, usize) = (16, 12, 2);
+/// Pages that are looked at under one host at a time ([`Outbound::status`]).
+const MAX_PAGES: usize = 4;
 
 /// How calls are made.
 #[derive(Clone, Debug)]
@@ -56,13 +63,14 @@ pub struct Options {
     pub dev: bool,
     /// Any port instead of 443 alone.
     pub any_port: bool,
-    /// How long [`Outbound::check_url`] may take; also how long a look-up may take within a call. 1 ms or more.
+    /// How long a look-up may take, within a call or for [`Outbound::check_url`]; also how long one may wait for its turn. 1 ms
+    /// or more.
     pub resolve_timeout: Duration,
-    /// How long [`Outbound::get`] may take, redirects included. 1 ms or more.
+    /// How long [`Outbound::get`] may take, redirects included, once it has begun. 1 ms or more.
     pub get_timeout: Duration,
     /// The largest body that [`Outbound::get`] takes.
     pub max_body_bytes: usize,
-    /// Calls under way to one host; more wait, within their time.
+    /// Calls under way to one host, GETs and POSTs apart; more wait, as long again as they may take.
     pub max_calls_per_host: usize,
     /// Who finds the addresses of names.
     pub resolver: Arc<dyn Resolve>,
@@ -97,7 +105,9 @@ struct Inner {
     options: Options,
     rules: Rules,
     tls: Arc<ClientConfig>,
-    hosts: Hosts,
+    posts: Places,
+    gets: Places,
+    pages: Places,
     lookups: Lookups,
     checks: Lookups,
 }
@@ -122,7 +132,7 @@ pub struct Post<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: Vec<u8>,
-    /// How long it may take until the status is there.
+    /// How long it may take until the status is there, from when it is this call's turn.
     pub timeout: Duration,
 }
 
@@ -150,9 +160,21 @@ impl Outbound {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let rules = Rules { dev: options.dev, any_port: options.any_port };
-        let hosts = Hosts::new(options.max_calls_per_host);
-        let (lookups, checks) = (Lookups::new(MAX_LOOKUPS), Lookups::new(MAX_CHECKS));
-        Ok(Self { inner: Arc::new(Inner { options, rules, tls: Arc::new(tls), hosts, lookups, checks }) })
+        let most = options.max_calls_per_host;
+        let found = Arc::new(Found::default());
+        let of = |(all, strangers, per_site)| Lookups::new(all, strangers, per_site, &found);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                rules,
+                tls: Arc::new(tls),
+                posts: Places::new(most),
+                gets: Places::new(most),
+                pages: Places::new(most.min(MAX_PAGES)),
+                lookups: of(LOOKUPS),
+                checks: of(CHECKS),
+            }),
+        })
     }
 
     /// Whether a URL would be called now: reads it, resolves its host, judges the addresses. Connects to nobody.
@@ -160,10 +182,12 @@ impl Outbound {
     /// The verdict is for whoever gives the URL; every call judges again.
     ///
     /// # Errors
-    /// In the words of protocol b.1.
-    pub async fn check_url(&self, url: &str) -> Result<(), UrlError> {
+    /// In the words of protocol b.1, or [`Error::Busy`].
+    pub async fn check_url(&self, url: &str) -> Result<(), Error> {
         let target = Target::parse(url, self.inner.rules)?;
-        self.judge(&target, &self.inner.checks).await.map(drop)
+        let checks = &self.inner.checks;
+        let lookup = self.lookup(&target, checks).await?;
+        Ok(self.judge(&target, checks, lookup).await.map(drop)?)
     }
 
     /// The host that a URL names, in lower case, or why it is not called. Resolves nothing.
@@ -174,12 +198,18 @@ impl Outbound {
         Target::parse(url, self.inner.rules).map(|target| target.host)
     }
 
+    /// The site that a host belongs to: all names of a domain are one.
+    #[must_use]
+    pub fn site(host: &str) -> &str {
+        target::site(host)
+    }
+
     /// Fetches a small document.
     ///
     /// # Errors
     /// The URL is not called, or there is no whole answer in time, or too large a one, or a redirect that is not followed.
     pub async fn get(&self, url: &str) -> Result<Answer, Error> {
-        self.follow_in_time(url, true).await
+        self.follow(url, &self.inner.gets, true).await
     }
 
     /// The status of a page of any size, whatever it is but a redirect. Its body is not read.
@@ -187,7 +217,7 @@ impl Outbound {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn status(&self, url: &str) -> Result<u16, Error> {
-        self.follow_in_time(url, false).await.map(|answer| answer.status)
+        self.follow(url, &self.inner.pages, false).await.map(|answer| answer.status)
     }
 
     /// Posts to a URL and gives back the status, whatever it is. A redirect is not followed, and the body is not read.
@@ -197,9 +227,11 @@ impl Outbound {
     pub async fn post(&self, post: Post<'_>) -> Result<u16, Error> {
         let Post { url, content_type, headers, body, timeout: after } = post;
         let target = Target::parse(url, self.inner.rules)?;
+        let Inner { posts, lookups, .. } = &*self.inner;
+        let _place = posts.enter(&target.host, after).await.ok_or_else(|| busy(&target))?;
+        let lookup = self.lookup(&target, lookups).await?;
         let called = async {
-            let _place = self.inner.hosts.enter(&target.host).await;
-            let judged = self.judge(&target, &self.inner.lookups).await?;
+            let judged = self.judge(&target, lookups, lookup).await?;
             let mut request = Request::post("/").header(CONTENT_TYPE, content_type);
             for (name, value) in headers {
                 request = request.header(*name, *value);
@@ -211,28 +243,29 @@ impl Outbound {
         called.unwrap_or_else(|_| Err(Error::TimedOut { host: target.host.clone(), after }))
     }
 
-    async fn follow_in_time(&self, url: &str, with_body: bool) -> Result<Answer, Error> {
-        let Options { get_timeout: after, .. } = self.inner.options;
-        let target = Target::parse(url, self.inner.rules)?;
-        let host = target.host.clone();
-        let followed = timeout(after, self.follow(target, with_body)).await;
-        followed.unwrap_or(Err(Error::TimedOut { host, after }))
-    }
-
-    async fn follow(&self, mut target: Target, with_body: bool) -> Result<Answer, Error> {
-        let limit = self.inner.options.max_body_bytes;
+    async fn follow(&self, url: &str, places: &Places, with_body: bool) -> Result<Answer, Error> {
+        let Inner { options, rules, tls, lookups, .. } = &*self.inner;
+        let (after, limit) = (options.get_timeout, options.max_body_bytes);
+        let mut target = Target::parse(url, *rules)?;
         // A redirect stays with it.
         let host = &target.host.clone();
-        let _place = self.inner.hosts.enter(host).await;
+        let _place = places.enter(host, after).await.ok_or_else(|| busy(&target))?;
+        let mut left = after;
         for _ in 0..=MAX_REDIRECTS {
-            let judged = self.judge(&target, &self.inner.lookups).await?;
+            let lookup = self.lookup(&target, lookups).await?;
             let fetched = async |head: Head, body| match head.status {
                 301 | 302 | 303 | 307 | 308 => Ok(Err(head.location)),
                 status if with_body => Ok(Ok(Answer { status, body: call::read(host, body, limit).await? })),
                 status => Ok(Ok(Answer { status, body: Vec::new() })),
             };
-            let request = Request::get("/");
-            match exchange(&target, judged, &self.inner.tls, request, Vec::new(), fetched).await? {
+            let step = async {
+                let judged = self.judge(&target, lookups, lookup).await?;
+                exchange(&target, judged, tls, Request::get("/"), Vec::new(), fetched).await
+            };
+            let begun = Instant::now();
+            let step = timeout(left, step).await;
+            left = left.saturating_sub(begun.elapsed());
+            match step.unwrap_or_else(|_| Err(Error::TimedOut { host: host.clone(), after }))? {
                 Ok(answer) => return Ok(answer),
                 Err(location) => target = self.next(&target, location.as_deref())?,
             }
@@ -256,12 +289,33 @@ impl Outbound {
         Ok(next)
     }
 
-    async fn judge(&self, target: &Target, lookups: &Lookups) -> Result<Judged, UrlError> {
+    /// A look-up's turn, where there is something to look up.
+    async fn lookup(&self, target: &Target, lookups: &Lookups) -> Result<Option<Lookup>, Error> {
+        if target.host.parse::<IpAddr>().is_ok() {
+            return Ok(None);
+        }
+        let begun = lookups.begin(&target.host, self.inner.options.resolve_timeout).await;
+        begun.ok_or_else(|| busy(target)).map(Some)
+    }
+
+    async fn judge(
+        &self,
+        target: &Target,
+        lookups: &Lookups,
+        lookup: Option<Lookup>,
+    ) -> Result<Judged, UrlError> {
         let Options { dev, resolve_timeout, resolver, .. } = &self.inner.options;
-        let judged = timeout(*resolve_timeout, Judged::resolve(target, &**resolver, lookups, *dev)).await;
-        judged.unwrap_or_else(|_| {
+        let mut watched = lookups.watch(&target.host);
+        let judged = timeout(*resolve_timeout, Judged::resolve(target, &**resolver, lookup, *dev)).await;
+        let judged = judged.unwrap_or_else(|_| {
             let why = format!("no answer within {} ms", resolve_timeout.as_millis());
             Err(UrlError::Resolve { host: target.host.clone(), why })
-        })
+        });
+        watched.found = judged.is_ok();
+        judged
     }
+}
+
+fn busy(target: &Target) -> Error {
+    Error::Busy { host: target.host.clone() }
 }

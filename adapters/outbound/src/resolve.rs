@@ -4,9 +4,8 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::lookups::Lookup;
 
 /// The addresses of a name, at some time in the future.
 pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
@@ -18,30 +17,11 @@ pub trait Resolve: fmt::Debug + Send + Sync {
     fn resolve<'a>(&'a self, host: &'a str, port: u16, lookup: Lookup) -> Addresses<'a>;
 }
 
-/// A look-up's place among those under way. To be held until the look-up has ended, also when nobody waits for it any more:
-/// dropping it lets another one begin.
-#[derive(Debug)]
-pub struct Lookup {
-    _place: OwnedSemaphorePermit,
-}
-
-/// How many look-ups may be under way. Whoever keeps the names of a domain from being found can use up no more than these.
-#[derive(Clone, Debug)]
-pub(crate) struct Lookups(Arc<Semaphore>);
-
-impl Lookups {
-    pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
-    }
-
-    /// Waits for a place. The caller bounds the wait.
-    pub(crate) async fn begin(&self) -> Option<Lookup> {
-        // Nobody closes it.
-        Arc::clone(&self.0).acquire_owned().await.ok().map(|_place| Lookup { _place })
-    }
-}
-
 /// What the machine's own resolver says, hosts file included.
+///
+/// A resolver of this node's own could give up on a name server that hangs. It would not read what the machine reads (the hosts
+/// file, the domains of a company's own network), and is more code than all the rest of the door: that few may hang at a time
+/// is the price.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 

@@ -94,6 +94,15 @@ impl Target {
     }
 }
 
+/// The site that a host belongs to: the last two labels, whatever the suffix (protocol e.5). An address is its own.
+pub(crate) fn site(host: &str) -> &str {
+    if host.parse::<IpAddr>().is_ok() {
+        return host;
+    }
+    let behind = host.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1);
+    host.get(behind..).unwrap_or(host)
+}
+
 /// An address in place of a name, in whatever spelling.
 fn literal(address: IpAddr, rules: Rules) -> Result<String, UrlError> {
     if rules.dev && address.is_loopback() {
@@ -214,6 +223,21 @@ mod tests {
                 let refused = Target::parse(&format!("https://{host}{port}/"), STRICT);
                 assert!(matches!(refused, Err(UrlError::Host(_))), "{host}{port}: {refused:?}");
             }
+        }
+    }
+
+    #[test]
+    fn all_names_of_a_domain_are_one_site() {
+        for (host, want) in [
+            ("example.com", "example.com"),
+            ("a.example.com", "example.com"),
+            ("a.b.c.example.com", "example.com"),
+            ("localhost", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(site(host), want, "{host}");
         }
     }
 

@@ -41,7 +41,8 @@ impl From {
             // The host alone: the rest may hold a password.
             Self::Url(url) => {
                 let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-                format!("url {}", rest.split(['/', '?', '#']).next().unwrap_or_default())
+                let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+                format!("url {}", authority.rsplit('@').next().unwrap_or_default())
             }
         };
         let end = (0..=MAX_SOURCE_BYTES.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
@@ -219,6 +220,8 @@ mod tests {
             (From::File("/etc/quittance/rates.toml".into()), "file rates.toml"),
             (From::Url("https://rates.example/kin?key=secret".into()), "url rates.example"),
             (From::Url("https://rates.example?key=secret".into()), "url rates.example"),
+            (From::Url("https://user:secret@rates.example".into()), "url rates.example"),
+            (From::Url("user:p@ss@rates.example/kin".into()), "url rates.example"),
             (From::Url(long), &format!("url {}", "ü".repeat(62))),
         ] {
             assert_eq!(from.name(), name);

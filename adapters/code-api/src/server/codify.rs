@@ -1,10 +1,11 @@
 //! Short links to pages that are paid for (protocol e.9).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quittance_core::ids::AccountId;
 use quittance_core::state::State;
-use quittance_outbound::Outbound;
+use quittance_outbound::{Error, Outbound};
 use quittance_runtime::table::{Table, TableError};
 
 use super::inbox::{blocking, store_failed};
@@ -29,6 +30,9 @@ const BY_PATH: &[u8] = b"code-api/links/path/";
 const BY_OWNER: &[u8] = b"code-api/links/owner/";
 /// Links that one owner may have. Each takes some room for ever.
 const MAX_LINKS: usize = 1_000;
+/// Pages of one owner that are looked at at a time, and how long another waits.
+pub(super) const MAX_LOOKS: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often another path is tried when one is taken (protocol e.9).
 const TRIES: usize = 3;
 
@@ -80,7 +84,12 @@ pub(super) async fn codify(api: &Api, body: &[u8]) -> Result<micropayment::Codif
     if !limit.admits(hundredths) {
         return refused(Codified::NativeAmountExceedsLimit);
     }
-    if !is_there(door, &request.url).await {
+    let turn = api.looks.enter(&owner.to_string(), PATIENCE).await;
+    let _turn = turn.ok_or_else(|| {
+        let text = format!("expected at most {MAX_LOOKS} pages of one owner at a time; try again");
+        Status::new(Code::ResourceExhausted, text)
+    })?;
+    if !is_there(door, &request.url).await? {
         return refused(Codified::InvalidUrl);
     }
     let currency = request.currency.as_bytes().try_into().map_err(|_| missing())?;
@@ -124,12 +133,13 @@ fn answer(result: Codified, codified_url: String) -> micropayment::CodifyRespons
     micropayment::CodifyResponse { result: result.into(), codified_url }
 }
 
-async fn is_there(door: &Outbound, url: &str) -> bool {
+async fn is_there(door: &Outbound, url: &str) -> Result<bool, Status> {
     match door.status(url).await {
-        Ok(status) => status == 200,
+        Ok(status) => Ok(status == 200),
+        Err(error @ Error::Busy { .. }) => Err(refusal::unavailable(&error.to_string())),
         Err(error) => {
             tracing::debug!(%error, "a page that is to be paid for is not there");
-            false
+            Ok(false)
         }
     }
 }

@@ -199,6 +199,11 @@ async fn unread(api: &Api, intent: IntentId) -> Result<(Position, Vec<Letter>), 
     Ok((seen, letters))
 }
 
+/// Whether a message is signed by an intent's rendezvous key, by the rule that [`send`] goes by.
+pub(super) fn is_authentic(intent: IntentId, message: &[u8], signature: SignatureBytes) -> bool {
+    unproven(message, signature).is_ok_and(|signed| is_signed(intent, &signed))
+}
+
 /// The bytes a message's signature may cover, for the engine to check.
 fn unproven(raw: &[u8], signature: SignatureBytes) -> Result<Unproven, Status> {
     let form = SignedForm::CodeMessage;

@@ -2,8 +2,8 @@ use quittance_core::command::Request;
 use quittance_core::ids::IntentId;
 use quittance_core::rejection::RejectionCode;
 use quittance_core::state::Key;
-use quittance_outbound::Outbound;
-use quittance_runtime::Error;
+use quittance_outbound::{Error, Outbound, UrlError};
+use quittance_runtime::Error as EngineError;
 
 use super::{Api, refusal};
 use crate::envelope::{Method, decode_body};
@@ -20,7 +20,8 @@ pub(super) async fn get_status(api: &Api, body: &[u8]) -> Result<micropayment::G
     status(api, intent_id(request.intent_id.as_ref())?).await
 }
 
-/// `MicroPayment.RegisterWebhook` (protocol e.8).
+/// `MicroPayment.RegisterWebhook` (protocol e.8). The reference resolves the URL's host first of all; here that comes last, so that
+/// nobody who knows no intent can make the node ask anybody for an address.
 pub(super) async fn register_webhook(
     api: &Api,
     body: &[u8],
@@ -29,14 +30,48 @@ pub(super) async fn register_webhook(
     let request: micropayment::RegisterWebhookRequest = decode_body(body)?;
     request.validate().map_err(Status::invalid_argument)?;
     let (intent, url) = (intent_id(request.intent_id.as_ref())?, &request.url);
-    let result = match outbound.check_url(url).await {
+    let checked = match outbound.host(url) {
+        Ok(_) => match takes_webhook(api, intent).await? {
+            None => return Ok(answer(Registered::RequestNotFound)),
+            Some(true) => check(outbound, url).await?,
+            // One is there, or there is nothing to tell any more: the engine says which.
+            Some(false) => Ok(()),
+        },
+        Err(error) => Err(error),
+    };
+    let result = match checked {
         Ok(()) => register(api, intent, url).await?,
         Err(error) => {
             tracing::debug!(%error, %intent, "a webhook is not called");
             Registered::InvalidUrl
         }
     };
-    Ok(micropayment::RegisterWebhookResponse { result: result.into() })
+    Ok(answer(result))
+}
+
+fn answer(result: Registered) -> micropayment::RegisterWebhookResponse {
+    micropayment::RegisterWebhookResponse { result: result.into() }
+}
+
+/// Whether a webhook may still be registered for an intent; `None` where there is none. Once it may not, it never may again.
+async fn takes_webhook(api: &Api, intent: IntentId) -> Result<Option<bool>, Status> {
+    let look = move |state: &quittance_core::state::State| {
+        let known = state.intent(&intent)?;
+        Some(known.webhook.is_none() && !known.is_submitted() && !known.status().is_terminal())
+    };
+    api.engine.query_about(Key::Intent(intent), look).await.map_err(|error| refusal::failed(error, intent))
+}
+
+/// What keeps a URL from being called, if anything does.
+///
+/// # Errors
+/// This node has too much to ask to find out.
+pub(super) async fn check(outbound: &Outbound, url: &str) -> Result<Result<(), UrlError>, Status> {
+    match outbound.check_url(url).await {
+        Ok(()) => Ok(Ok(())),
+        Err(Error::Url(error)) => Ok(Err(error)),
+        Err(error) => Err(refusal::unavailable(&error.to_string())),
+    }
 }
 
 /// The door out, where this node has one.
@@ -50,7 +85,7 @@ pub(super) async fn register(api: &Api, intent: IntentId, url: &str) -> Result<R
     use RejectionCode as Rule;
     match api.engine.execute(Request::RegisterWebhook { intent, url: url.to_owned() }).await {
         Ok(_) => Ok(Registered::Ok),
-        Err(Error::Rejected(rejection)) => match rejection.code {
+        Err(EngineError::Rejected(rejection)) => match rejection.code {
             Rule::IntentNotFound => Ok(Registered::RequestNotFound),
             Rule::WebhookMismatch => Ok(Registered::AlreadyRegistered),
             Rule::WebhookUrlOutOfRange => Ok(Registered::InvalidUrl),

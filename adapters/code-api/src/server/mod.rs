@@ -52,7 +52,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
 use quittance_core::ids::AccountId;
-use quittance_outbound::Outbound;
+use quittance_outbound::{Outbound, Places};
 use quittance_runtime::Handle;
 use quittance_runtime::table::Table;
 use tokio::sync::Semaphore;
@@ -136,6 +136,8 @@ struct Api {
     hub: Hub,
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
+    /// Pages that are looked at, by who wants to be paid for them.
+    looks: Places,
     sockets: Arc<Semaphore>,
     calls: Arc<Semaphore>,
 }
@@ -162,6 +164,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
     let api = Api {
         hub: Hub::new(engine.clone(), options.shutdown.clone()),
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
+        looks: Places::new(codify::MAX_LOOKS),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
         sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
         calls: Arc::new(Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS))),

@@ -259,6 +259,48 @@ async fn a_domain_is_asked_once_for_many_and_forgotten_after_minutes() {
     assert_eq!(site.asked(), 6, "nobody is asked for the sake of what nobody signed");
 }
 
+#[tokio::test]
+async fn a_busy_node_takes_no_domain_for_broken_and_keeps_the_keys_it_knew_for_a_while() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let door = site.door(|door| {
+        (door.max_calls_per_host, door.get_timeout) = (1, Duration::from_millis(200));
+    });
+    let node = site.node_behind(door.clone(), |_| {}).await;
+    let order = |name: &str| asked(name, &verifier(), |_| {});
+    // Somebody else has the only place at that host for as long as a call may wait, and longer.
+    let occupy = || {
+        let door = door.clone();
+        let hang = async move {
+            for _ in 0..2 {
+                let _ = door.get("http://example.com/never").await;
+            }
+        };
+        tokio::spawn(hang)
+    };
+    let occupied = async || {
+        let busy = occupy();
+        let waits = occupy();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        [busy, waits]
+    };
+    let hangs = occupied().await;
+    check(&node, order("order-1"), 503, "try again").await;
+    futures_util::future::join_all(hangs).await;
+    node.send(order("order-1")).await.expect("it was not the domain that failed");
+    assert_eq!(site.asked(), 1);
+
+    pass(Duration::from_secs(301)).await;
+    let hangs = occupied().await;
+    node.send(order("order-2")).await.expect("the keys that it knew");
+    let stranger = asked("order-3", &KeyPair::from_seed(&[0x66; 32]), |_| {});
+    futures_util::future::join_all(hangs).await;
+    pass(Duration::from_secs(121)).await;
+    let hangs = occupied().await;
+    check(&node, order("order-3"), 503, "try again").await;
+    futures_util::future::join_all(hangs).await;
+    check(&node, stranger, 403, "does not own domain").await;
+}
+
 /// Time goes by for whoever asks tokio for it, at once.
 async fn pass(time: Duration) {
     tokio::time::pause();

@@ -100,3 +100,37 @@ async fn an_author_is_paid_for_the_page_that_the_link_leads_to() {
     let refused = metadata(&node, "../x").await.expect_err("no path");
     assert!(refused.contains("GetPathMetadataRequest.Path"), "{refused}");
 }
+
+#[tokio::test]
+async fn an_owner_makes_the_node_look_at_few_pages_at_a_time_and_a_busy_node_calls_no_page_missing() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let door = site.door(|door| door.get_timeout = std::time::Duration::from_millis(1_000));
+    let node = site.node_behind(door.clone(), |_| {}).await;
+    let vault = Timelock::of(author().public_key(), PublicKey(node.handle.node().0)).vault.address;
+    let ask = |url: &str| codify(url, "usd", 0.25, &author(), vault);
+    node.send(kin("order-1").signed_message().to_request()).await.expect("asked");
+    node.pay(kin("order-1").rendezvous_key()).await;
+    let never = ask("http://example.com/never");
+    let many = futures_util::future::join_all((0..20).map(|_| coded(&node, &never))).await;
+    let (mut looked, mut refused) = (0, 0);
+    for answer in many {
+        match answer {
+            Ok((1, _)) => looked += 1,
+            Err((429, text)) if text.contains("pages of one owner") => refused += 1,
+            answer => panic!("{answer:?}"),
+        }
+    }
+    assert!(refused >= 10 && looked <= 10, "{looked} were looked at, {refused} were not");
+    // Others have every place at that host.
+    let hangs: Vec<_> = (0..8)
+        .map(|_| {
+            let door = door.clone();
+            tokio::spawn(async move { door.status("http://example.com/never").await })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let answer = coded(&node, &ask("http://example.com/.well-known/code-payments.json")).await;
+    let (status, text) = answer.expect_err("no place");
+    assert!(status == 503 && text.contains("try again"), "{status} {text}");
+    drop(hangs);
+}

@@ -38,7 +38,9 @@ impl Site {
             let (status, text) = said.lock().expect("an answer").clone();
             (StatusCode::from_u16(status).expect("a status"), text)
         };
-        let router = Router::new().route("/.well-known/code-payments.json", get(serve));
+        let router = Router::new()
+            .route("/.well-known/code-payments.json", get(serve))
+            .route("/never", get(std::future::pending::<()>));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -59,10 +61,19 @@ impl Site {
     }
 
     pub(crate) async fn node_with(&self, change: impl FnOnce(&mut Options)) -> Node {
+        self.node_behind(self.door(|_| {}), change).await
+    }
+
+    /// A door for which those names lead here.
+    pub(crate) fn door(&self, change: impl FnOnce(&mut quittance_outbound::Options)) -> Outbound {
         let names = ["example.com", "example.org", "getcode.com"].map(|name| (name.to_owned(), self.address));
         let resolver = Arc::new(HostTable::new(names.into()));
-        let door = quittance_outbound::Options { dev: true, resolver, ..Default::default() };
-        let door = Outbound::new(door).expect("a door");
+        let mut options = quittance_outbound::Options { dev: true, resolver, ..Default::default() };
+        change(&mut options);
+        Outbound::new(options).expect("a door")
+    }
+
+    pub(crate) async fn node_behind(&self, door: Outbound, change: impl FnOnce(&mut Options)) -> Node {
         Node::with(|options| {
             options.destinations = Destinations::Any;
             options.outbound = Some(door);

@@ -1,5 +1,7 @@
 //! Who is to be told of a payment: registered once, by whoever knows the intent, and only where this node would call.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prost::Message as _;
@@ -9,10 +11,12 @@ use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
 use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::proto::code::micropayment::v1::register_webhook_response::Result as Registered;
+use quittance_code_api::server::Destinations;
 use quittance_core::command::Request;
 use quittance_core::ids::IntentId;
 use quittance_core::state::Key;
 use quittance_core::webhook::DeliveryOutcome;
+use quittance_outbound::{Addresses, Lookup, Outbound, Resolve};
 
 use crate::node::{Node, kin};
 
@@ -47,9 +51,9 @@ async fn a_webhook_is_registered_once_and_a_client_that_repeats_itself_does_not_
     };
     check("http://example.com/hook", Registered::InvalidUrl).await;
     check("https://127.0.0.1/hook", Registered::InvalidUrl).await;
-    check("https://no-such-name.invalid/hook", Registered::InvalidUrl).await;
     check(HOOK, Registered::RequestNotFound).await;
     node.send(request.signed_message().to_request()).await.expect("a request");
+    check("https://no-such-name.invalid/hook", Registered::InvalidUrl).await;
     check(HOOK, Registered::Ok).await;
     check(HOOK, Registered::Ok).await;
     check(OTHER, Registered::AlreadyRegistered).await;
@@ -57,6 +61,69 @@ async fn a_webhook_is_registered_once_and_a_client_that_repeats_itself_does_not_
     check(HOOK, Registered::Ok).await;
     check(OTHER, Registered::IntentExists).await;
     assert_eq!(registered(&node, key.public_key()).await.as_deref(), Some(HOOK));
+}
+
+/// Finds no name, ever, and counts for how many it was asked.
+#[derive(Debug, Default)]
+struct Tarpit(AtomicUsize);
+
+impl Resolve for Tarpit {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16, lookup: Lookup) -> Addresses<'a> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        // As the system's look-up does, it goes on when nobody waits for it any more.
+        tokio::spawn(async {
+            std::future::pending::<()>().await;
+            drop(lookup);
+        });
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn nobody_without_an_intent_makes_the_node_look_up_a_name_and_a_busy_node_calls_no_url_bad() {
+    let resolver = Arc::new(Tarpit::default());
+    let asked = || resolver.0.load(Ordering::SeqCst);
+    let door = Outbound::new(quittance_outbound::Options {
+        resolver: resolver.clone(),
+        resolve_timeout: Duration::from_millis(100),
+        ..Default::default()
+    });
+    let node = Node::with(|options| {
+        options.destinations = Destinations::Any;
+        options.outbound = Some(door.expect("a door"));
+    })
+    .await;
+    let create = async |name: &str, url: &str, signed: bool| {
+        let mut body: serde_json::Value =
+            serde_json::from_str(&kin(name).create_intent_json(Some(url))).expect("JSON");
+        if !signed {
+            body["signature"] = bs58::encode([7; 64]).into_string().into();
+        }
+        node.http("POST", "/v1/createIntent", body.to_string().as_bytes()).await.status
+    };
+    let url = |n: usize| format!("https://www.tarpit-{n}.example/hook");
+    for n in 0..20 {
+        assert_eq!(create("forged", &url(n), false).await, 401);
+        let unknown = register(&node, kin("unknown").rendezvous_key(), &url(n)).await;
+        assert_eq!(unknown, Registered::RequestNotFound);
+    }
+    assert_eq!(asked(), 0, "strangers keep merchants from registering");
+    let order = kin("order-1");
+    node.send(order.signed_message().to_request()).await.expect("a request");
+    assert_eq!(register(&node, order.rendezvous_key(), &url(0)).await, Registered::InvalidUrl);
+    let mut ends = Vec::new();
+    for n in 1..30 {
+        ends.push(create("order-2", &url(n), true).await);
+    }
+    assert_eq!(asked(), 12, "those that strangers may have under way");
+    assert_eq!(ends.iter().filter(|status| **status == 400).count(), 11, "{ends:?}");
+    assert_eq!(ends.iter().filter(|status| **status == 503).count(), 18, "{ends:?}");
+    let request = register_webhook(order.rendezvous_key().public_key(), &url(0));
+    let (status, answer) = node.call(Method::RegisterWebhook, request.encode_to_vec()).await;
+    assert!(
+        status == 503 && answer.clone().is_err_and(|text| text.contains("try again")),
+        "{status} {answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -108,7 +108,6 @@ async fn nobody_listens_or_the_name_is_unknown_and_the_caller_hears_which() {
 
 #[tokio::test]
 async fn a_name_is_resolved_once_a_connection_and_what_was_judged_is_what_is_called() {
-    let ok = |_: &str| vec![b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()];
     let (judged, other) = (Server::plain(ok).await, Server::plain(ok).await);
     let resolver = Rebinding::new(&[&[judged.address], &[other.address]]);
     let options = Options { dev: true, resolver: resolver.clone(), ..Options::default() };
@@ -155,19 +154,93 @@ impl Resolve for Tarpit {
     }
 }
 
-#[tokio::test]
-async fn who_has_urls_checked_whose_names_are_never_found_keeps_no_call_from_being_made() {
-    let server = Server::plain(|_| vec![b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()]).await;
+fn in_a_tarpit(server: &Server) -> Outbound {
     let resolver = Arc::new(Tarpit(server.address));
     let options = Options { dev: true, resolver, resolve_timeout: SOON, ..Options::default() };
-    let client = Outbound::new(options).unwrap();
+    Outbound::new(options).expect("a client")
+}
+
+fn ok(_: &str) -> Vec<Vec<u8>> {
+    vec![b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()]
+}
+
+#[tokio::test]
+async fn who_has_urls_checked_whose_names_are_never_found_keeps_no_call_from_being_made() {
+    let server = Server::plain(ok).await;
+    let client = in_a_tarpit(&server);
     let mut checks = tokio::task::JoinSet::new();
     for n in 0..200 {
         let client = client.clone();
         checks.spawn(async move { client.check_url(&format!("https://tarpit-{n}.example/")).await });
     }
+    let mut asked = 0;
     for checked in checks.join_all().await {
-        assert!(checked.is_err_and(|error| error.to_string().ends_with("no answer within 300 ms")));
+        let error = checked.unwrap_err();
+        asked += usize::from(error.to_string().ends_with("no answer within 300 ms"));
+        // Whoever gave a good URL meanwhile is not told that it is bad.
+        assert!(matches!(error, Error::Url(UrlError::Resolve { .. }) | Error::Busy { .. }), "{error}");
     }
+    assert_eq!(asked, 12, "strangers' share");
     assert_eq!(client.post(post(&format!("http://{NAME}/"), TIME)).await, Ok(200));
+}
+
+#[tokio::test]
+async fn one_strangers_names_that_are_never_found_take_no_turn_of_another() {
+    let server = Server::plain(ok).await;
+    let client = in_a_tarpit(&server);
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let client = client.clone();
+        calls.spawn(async move { client.post(post(&format!("http://r{n}.evil.example/"), TIME)).await });
+    }
+    tokio::time::sleep(SOON / 3).await;
+    let called = client.post(post(&format!("http://{NAME}/"), SOON)).await;
+    assert_eq!(called, Ok(200), "a healthy server is not told, and that counts as its own failure");
+    let (mut hung, mut busy) = (0, 0);
+    for ended in calls.join_all().await {
+        match ended {
+            Err(Error::Url(UrlError::Resolve { .. })) => hung += 1,
+            Err(Error::Busy { .. }) => busy += 1,
+            ended => panic!("{ended:?}"),
+        }
+    }
+    assert_eq!((hung, busy), (4, 196), "what nobody looked up is no failure of its own");
+}
+
+#[tokio::test]
+async fn pages_that_are_looked_at_take_no_place_of_what_is_posted_and_a_wait_for_a_place_is_no_failure() {
+    let server =
+        Server::plain(|head| if head.starts_with("GET") { vec![HANG.to_vec()] } else { ok(head) }).await;
+    let options = Options { get_timeout: SOON * 4, ..dev(server.address) };
+    let client = Outbound::new(options).unwrap();
+    let url = format!("http://{NAME}/");
+    let mut looks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (client, url) = (client.clone(), url.clone());
+        looks.spawn(async move { client.status(&url).await });
+    }
+    tokio::time::sleep(SOON / 3).await;
+    assert_eq!(client.post(post(&url, SOON)).await, Ok(200), "payers keep a merchant from being told");
+    assert_eq!(server.connections(), 5, "four pages at a time, and the call");
+    let ends = looks.join_all().await;
+    let busy = ends.iter().filter(|end| matches!(end, Err(Error::Busy { .. }))).count();
+    assert!(busy > 90, "{busy}");
+    assert!(
+        ends.iter().all(|end| matches!(end, Err(Error::Busy { .. } | Error::TimedOut { .. }))),
+        "{ends:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_time_to_answer_begins_when_a_call_does() {
+    let server = Server::plain(|head| {
+        std::thread::sleep(Duration::from_millis(200));
+        ok(head)
+    })
+    .await;
+    let options = Options { max_calls_per_host: 1, ..dev(server.address) };
+    let client = Outbound::new(options).unwrap();
+    let url = format!("http://{NAME}/");
+    let both = tokio::join!(client.post(post(&url, SOON)), client.post(post(&url, SOON)));
+    assert_eq!(both, (Ok(200), Ok(200)), "the second waited for the first, and not for the server");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{TestRng, TestRunner};
-use quittance_outbound::{Options, Outbound, Post, UrlError};
+use quittance_outbound::{Error, Options, Outbound, Post, UrlError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -148,7 +148,7 @@ fn every_address_of_a_refused_range_is_refused_in_every_spelling_and_whoever_nam
             let answers = [vec![bad], vec![bad, GLOBAL], vec![GLOBAL, GLOBAL, GLOBAL, GLOBAL, GLOBAL, bad]];
             let verdict = verdict("https://shop.example/", &answers[place]);
             let refused =
-                matches!(verdict, Err(UrlError::NotGlobal { address: named, .. }) if named == address);
+                matches!(verdict, Err(Error::Url(UrlError::NotGlobal { address: named, .. })) if named == address);
             prop_assert!(refused, "{address}: {verdict:?}");
         }
         Ok(())
