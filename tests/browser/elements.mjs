@@ -36,6 +36,15 @@ await stage(async (stage) => {
     await counter.page.close();
   });
 
+  await scene("a merchant who copies the README", async () => {
+    const counter = await open(`${shop.url}/readme`);
+    await counter.press();
+    await counter.at("ready");
+    const { id } = await pay(await code(counter));
+    await counter.page.waitForURL(`${shop.url}/thanks?intent=${id}`);
+    await counter.page.close();
+  });
+
   await scene("a merchant without a server, whose page asks for the payment by itself", async () => {
     const counter = await open(shop.page(poem({ fees: [] })));
     await counter.press();

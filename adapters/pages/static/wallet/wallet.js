@@ -3,7 +3,7 @@
 import { hex } from "../lib/bytes.js";
 import { BROWSERS, available as canSign, fromSeed, pair } from "../lib/keys.js";
 import { money } from "../views/texts.js";
-import { ask, available } from "./api.js";
+import { Refused, ask, available } from "./api.js";
 import { canScan, scan } from "./camera.js";
 import { read } from "./given.js";
 import * as login from "./login.js";
@@ -183,7 +183,9 @@ async function confirm() {
     if (seen.terms?.proved && seen.terms.domain) await login.relate(seen.terms.domain, owner());
     await decidedState(await pay.submit(payment, owner()));
   } catch (error) {
-    stateIs(payment === undefined ? "Not logged in" : "Not paid, as far as known here", "bad");
+    // Without an answer the payment may have gone through: the same one again cannot pay twice.
+    const known = error instanceof Refused ? "Not paid" : "Not paid, as far as known here";
+    stateIs(payment === undefined ? "Not logged in" : known, "bad");
     throw error;
   } finally {
     part("confirm").disabled = part("decline").disabled = false;
