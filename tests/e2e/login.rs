@@ -134,7 +134,9 @@ fn a_site_with_the_current_sdk_learns_who_logged_in() {
     let (other, account) = HERE.key(stage.directory.path(), "other.key");
     let ran = stage.log_in(&other, &[&id]);
     assert!(ran.code == 3 && ran.stderr.contains("owner has no account on this node"), "{}", ran.stderr);
-    HERE.run(["account", "deposit", &account, "100000", "--server", stage.server.url(), "--json"]).json();
+    let funded =
+        HERE.run(["account", "deposit", &account, "100000", "--server", stage.server.url(), "--json"]);
+    assert_eq!(funded.code, 0, "{}", funded.stderr);
     let ran = stage.log_in(&other, &[&id]);
     assert!(ran.code == 3 && ran.stderr.contains("somebody else has logged in"), "{}", ran.stderr);
 

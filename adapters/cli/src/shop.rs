@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use quittance_core::ids::{AccountId, IntentId};
-use quittance_pages::{Elements, Order, Ordered, Shop};
+use quittance_pages::{Answer, Elements, Order, Ordered, Shop};
 
 use crate::client::Client;
 use crate::demo::request;
@@ -37,7 +37,7 @@ impl ShopOptions {
             let (client, merchant) = (client.clone(), Arc::clone(&merchant));
             let asked = async move { ask(&client, &merchant, order).await };
             let asked = async move { asked.await.map_err(|error| error.message().to_owned()) };
-            Box::pin(asked) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
+            Box::pin(asked) as Answer
         };
         Ok(Shop { destination, order: Arc::new(order), elements })
     }

@@ -37,7 +37,7 @@ use quittance_core::state::Asked;
 use quittance_runtime::Handle;
 use tokio::sync::Semaphore;
 
-pub use shop::{Elements, Order, Ordered, Shop};
+pub use shop::{Answer, Elements, Order, Ordered, Shop};
 
 /// Histories that may be read from the log at a time.
 const MAX_READING: usize = 4;

@@ -42,7 +42,7 @@ impl Asked {
         let terms = Terms {
             destination: AccountId([3; 32]),
             currency: Currency::USD,
-            amount: NativeAmount::from_hundredths(125).unwrap(),
+            amount: NativeAmount::from_hundredths(125).expect("an amount"),
             fees: vec![],
             expires_at: None,
             metadata: Metadata::default(),
@@ -53,7 +53,8 @@ impl Asked {
     }
 
     fn login(&self) -> Request {
-        let login = LoginTerms { domain: "shop.example".parse().unwrap(), verifier: AccountId([4; 32]) };
+        let login =
+            LoginTerms { domain: "shop.example".parse().expect("a domain"), verifier: AccountId([4; 32]) };
         let signed = self.signed(&login.signing_bytes(self.id));
         Request::RequestLogin { intent: self.id, login, signed }
     }
@@ -79,8 +80,8 @@ impl Stage {
     async fn open(dev: bool) -> Self {
         let mut setup = quittance_runtime::Options::new(NodeId([7; 32]));
         setup.verify_workers = 1;
-        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).unwrap();
-        let engine = tokio::task::spawn_blocking(start).await.unwrap();
+        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).expect("starts");
+        let engine = tokio::task::spawn_blocking(start).await.expect("started");
         // Codes are the protocol's, and drawn in other tests; here it counts whether one is shown at all.
         let protocol = Protocol {
             ring_code: |_, _, secret, title| (secret == "right").then(|| format!("<svg>{title}</svg>")),
@@ -93,12 +94,15 @@ impl Stage {
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
-        let request =
-            HttpRequest::builder().uri(path).header("host", "pay.example").body(Body::empty()).unwrap();
-        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let request = HttpRequest::builder()
+            .uri(path)
+            .header("host", "pay.example")
+            .body(Body::empty())
+            .expect("a request");
+        let answer = self.router.clone().oneshot(request).await.expect("answered");
         let status = answer.status().as_u16();
-        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a page");
+        (status, String::from_utf8(body.to_vec()).expect("a page in UTF-8"))
     }
 }
 

@@ -33,14 +33,16 @@ use crate::page::page;
 use crate::problem::Problem;
 use goods::{GOODS, Good};
 
+/// What comes of an order.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Ordered, String>> + Send>>;
+
 /// A shop for trying things out.
 #[derive(Clone)]
 pub struct Shop {
     /// Who is paid.
     pub destination: AccountId,
     /// Asks the node for a payment, over the wire. The text of a failure is shown.
-    pub order:
-        Arc<dyn Fn(Order) -> Pin<Box<dyn Future<Output = Result<Ordered, String>> + Send>> + Send + Sync>,
+    pub order: Arc<dyn Fn(Order) -> Answer + Send + Sync>,
     /// The official elements, if the operator has them.
     pub elements: Option<Elements>,
 }
