@@ -52,9 +52,12 @@ export async function openShop(stage, seed) {
   await new Promise((resume) => server.listen(0, "127.0.0.1", () => resume(undefined)));
   // A name of its own: the browser keeps its store apart from the node's.
   const url = `http://localhost:${/** @type {any} */ (server.address()).port}`;
-  stage.allowed.add(url);
+  // The same shop where the browser takes it for the node's neighbour, and lets the node's frames remember something.
+  const near = url.replace("localhost", "127.0.0.1");
+  stage.allowed.add(url).add(near);
   return {
     url,
+    near,
     /** Whom the shop's domain names. */
     verifier: key?.getPublicKey().toBase58(),
     /** Who has logged in. @param {string} intent */
