@@ -131,7 +131,12 @@ fn a_site_with_the_current_sdk_learns_who_logged_in() {
     assert_eq!((text(&shown["user"]), &shown["scanned"]), (user.clone(), &json!(true)), "{shown}");
     let repeated = stage.log_in(&stage.key, &[&id]).json();
     assert_eq!(text(&repeated["user"]), user, "logging in again changes nothing");
-    let (other, _) = HERE.key(stage.directory.path(), "other.key");
+    let (other, account) = HERE.key(stage.directory.path(), "other.key");
+    let ran = stage.log_in(&other, &[&id]);
+    assert!(ran.code == 3 && ran.stderr.contains("owner has no account on this node"), "{}", ran.stderr);
+    let funded =
+        HERE.run(["account", "deposit", &account, "100000", "--server", stage.server.url(), "--json"]);
+    assert_eq!(funded.code, 0, "{}", funded.stderr);
     let ran = stage.log_in(&other, &[&id]);
     assert!(ran.code == 3 && ran.stderr.contains("somebody else has logged in"), "{}", ran.stderr);
 

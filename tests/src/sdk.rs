@@ -10,6 +10,8 @@ use crate::process::{Here, run_within};
 /// Versions and integrity of every package; an installation is reused as long as these stay.
 const PACKAGE: &str = include_str!("../sdk/package.json");
 const PACKAGE_LOCK: &str = include_str!("../sdk/package-lock.json");
+const BROWSER_PACKAGE: &str = include_str!("../browser/package.json");
+const BROWSER_PACKAGE_LOCK: &str = include_str!("../browser/package-lock.json");
 const REQUIREMENTS: &str = include_str!("../sdk/requirements.txt");
 const GRPC_REQUIREMENTS: &str = include_str!("../sdk/requirements-grpc.txt");
 
@@ -27,6 +29,18 @@ pub fn javascript(here: &Here) -> PathBuf {
     let recipe = [("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
     let directory = installed(here, "sdk-javascript", &recipe, &node, |directory| vec![npm(directory)]);
     directory.join("node_modules")
+}
+
+/// What drives a browser, and the elements as they are published: the directory that has their `node_modules`.
+///
+/// # Panics
+/// As [`javascript`].
+#[must_use]
+pub fn browser(here: &Here) -> PathBuf {
+    let node = version("node", "Node.js 20 or later (https://nodejs.org)");
+    version("npm", "npm, which comes with Node.js");
+    let recipe = [("package.json", BROWSER_PACKAGE), ("package-lock.json", BROWSER_PACKAGE_LOCK)];
+    installed(here, "browser", &recipe, &node, |directory| vec![npm(directory)])
 }
 
 /// A Python that has the packages.

@@ -154,6 +154,9 @@ pub(crate) struct DemoArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Where `@code-wallet/elements` is installed: the shop's pay buttons are then the official ones.
+    #[arg(long, value_name = "node_modules/@code-wallet/elements", requires = "serve")]
+    pub(crate) elements: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -28,6 +28,7 @@ use crate::node::{Node, NodeOptions};
 use crate::output::Output;
 use crate::pay::{self, Bounds, Seen};
 use crate::serve::{StopSignal, until_told};
+use crate::shop::{self, ShopOptions};
 
 /// How long the merchant's page waits for each message.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,8 +42,12 @@ pub(crate) fn run(args: DemoArgs, output: &Output) -> Result<(), CliError> {
 }
 
 async fn demo(args: DemoArgs, output: &Output) -> Result<(), CliError> {
+    // Before a whole payment is told, to end with what was wrong with the command line.
+    if let Some(directory) = &args.elements {
+        shop::elements(directory)?;
+    }
     let directory = tempfile::Builder::new().prefix("quittance-demo-").tempdir().map_err(CliError::failed)?;
-    let options = NodeOptions::new(directory.path().join("data"), args.listen, true).with_dev_rates();
+    let mut options = NodeOptions::new(directory.path().join("data"), args.listen, true).with_dev_rates();
     let node = Node::start(options.clone()).await?;
     let mut story = Story::new(&node, *output)?;
     story.say(&format!(
@@ -57,7 +62,11 @@ async fn demo(args: DemoArgs, output: &Output) -> Result<(), CliError> {
     let verified = log::verified(options.data(), true)?;
     let json = serde_json::json!({ "confirmed": bought, "canceled": declined, "log": verified.json() });
     output.result(&json, || format!("\nlog verify  {}", verified.text()));
-    if args.serve { keep_serving(options, output).await } else { Ok(()) }
+    if !args.serve {
+        return Ok(());
+    }
+    options.shop = Some(ShopOptions { elements: args.elements });
+    keep_serving(options, output).await
 }
 
 async fn keep_serving(options: NodeOptions, output: &Output) -> Result<(), CliError> {
@@ -72,7 +81,9 @@ async fn keep_serving(options: NodeOptions, output: &Output) -> Result<(), CliEr
 
 fn how_to(url: &str) -> String {
     format!(
-        "\nThe sequencer is up again on the same log. Point an official SDK at it:\n\
+        "\nThe sequencer is up again on the same log, with a shop and a wallet to try it in:\n\
+         \n    {url}/shop\n    {url}/wallet\n\
+         \nPoint an official SDK at it:\n\
          \n  JavaScript (@code-wallet/client 2.0.8)\n    \
          code.paymentIntents.create({{ destination, amount: 0.25, currency: 'usd', endpoint: '{url}/v1' }})\n\
          \n  Python (code_wallet 1.0.7)\n    \
@@ -246,7 +257,12 @@ fn kind_name(kind: &MessageKind) -> &'static str {
     }
 }
 
-fn request(merchant: &SigningKey, hundredths: u64, fees: Option<&[Fee]>) -> Result<SignedRequest, CliError> {
+/// A merchant's request for so many hundredths of a US dollar, with a nonce of its own.
+pub(crate) fn request(
+    merchant: &SigningKey,
+    hundredths: u64,
+    fees: Option<&[Fee]>,
+) -> Result<SignedRequest, CliError> {
     let mut nonce = [0; 11];
     getrandom::fill(&mut nonce).map_err(CliError::failed)?;
     let options = PaymentOptions {

@@ -159,7 +159,12 @@ async fn relate(
         }
         Response::Error(error) => {
             let message = format!("{} opens no account for {domain}: {}", grpc.server(), reason(&error));
-            Err(CliError::new(Kind::Refused, message))
+            let refused = CliError::new(Kind::Refused, message);
+            // What such an account costs is that its owner has one here.
+            if !reason(&error).contains("no account") {
+                return Err(refused);
+            }
+            Err(refused.hint("with a --dev node: quittance account deposit ACCOUNT 100000"))
         }
         Response::ServerParameters(_) => {
             Err(CliError::failed("the node asks for signatures that an account does not need"))

@@ -33,8 +33,10 @@ use crate::listener::Places;
 #[cfg(unix)]
 use crate::operator::Operator;
 use crate::outbound::OutboundFile;
+use crate::pages;
 use crate::progress::Progress;
 use crate::rates;
+use crate::shop::ShopOptions;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
@@ -77,6 +79,8 @@ pub(crate) struct NodeOptions {
     pub(crate) admission: Admission,
     /// Transactions that may wait for a payer's signature, or for the end of their payment; the protocol's default when absent.
     pub(crate) nonces: Option<usize>,
+    /// The demo's shop.
+    pub(crate) shop: Option<ShopOptions>,
 }
 
 impl NodeOptions {
@@ -88,7 +92,7 @@ impl NodeOptions {
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         let (limits, admission) = (Limits::default(), DEFAULT_ADMISSION);
-        let nonces = None;
+        let (nonces, shop) = (None, None);
         Self {
             data,
             listen,
@@ -105,6 +109,7 @@ impl NodeOptions {
             limits,
             admission,
             nonces,
+            shop,
         }
     }
 
@@ -152,6 +157,8 @@ impl Node {
         })?;
         let address = listener.local_addr().map_err(CliError::failed)?;
         let outbound = options.outbound.open(options.dev)?;
+        let mut pages = pages::options(options.dev);
+        pages.shop = options.shop.as_ref().map(|shop| shop.open(&format!("http://{address}"))).transpose()?;
         if let Some(rates::Source { from: rates::From::Url(url), .. }) = &options.rate_source {
             outbound.host(url).map_err(|error| CliError::misuse(format!("rate_source.url: {error}")))?;
         }
@@ -178,6 +185,7 @@ impl Node {
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
             .merge(quittance_http_api::router(engine.handle(), native))
+            .merge(quittance_pages::router(engine.handle(), pages))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
         let addresses = Addresses::new(options.limits.clone());

@@ -43,9 +43,8 @@ impl Qr {
     /// As vector graphics: dark modules on a light ground.
     pub(crate) fn svg(&self, title: &str) -> String {
         let side = self.side();
-        let all = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
         let path: String =
-            all.filter(|(x, y)| self.is_dark(*x, *y)).map(|(x, y)| format!("M{x} {y}h1v1h-1z")).collect();
+            self.bars().map(|(x, y, length)| format!("M{x} {y}h{length}v1h-{length}z")).collect();
         let title =
             title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
         format!(
@@ -53,6 +52,14 @@ impl Qr {
              shape-rendering=\"crispEdges\"><title>{title}</title>\
              <rect width=\"{side}\" height=\"{side}\" fill=\"#ffffff\"/><path d=\"{path}\" fill=\"#10162f\"/></svg>"
         )
+    }
+
+    /// Neighbouring dark modules of one line: where they begin, and how many there are. On a page that is half of what the
+    /// modules by themselves would be.
+    fn bars(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let all = (0..self.side()).flat_map(|y| (0..self.side()).map(move |x| (x, y)));
+        let begins = |&(x, y): &(usize, usize)| self.is_dark(x, y) && !(x > 0 && self.is_dark(x - 1, y));
+        all.filter(begins).map(|(x, y)| (x, y, (x..self.side()).take_while(|x| self.is_dark(*x, y)).count()))
     }
 
     /// Modules across, with the quiet zone.
@@ -122,7 +129,17 @@ mod tests {
         let shown = qr.terminal();
         let on_screen = lit(&shown);
         let svg = qr.svg(link);
-        let on_page = |x: usize, y: usize| svg.contains(&format!("M{x} {y}h1v1h-1z"));
+        let bars: Vec<[usize; 3]> = svg
+            .split('M')
+            .filter_map(|bar| {
+                let (at, rest) = bar.split_once('h')?;
+                let ((x, y), (length, _)) = (at.split_once(' ')?, rest.split_once('v')?);
+                Some([x.parse().ok()?, y.parse().ok()?, length.parse().ok()?])
+            })
+            .collect();
+        let on_page = |x: usize, y: usize| {
+            bars.iter().any(|[from, line, length]| *line == y && (*from..from + length).contains(&x))
+        };
         let dark: [&dyn Fn(usize, usize) -> bool; 2] = [&|x, y| !on_screen(x, y), &on_page];
         for dark in dark {
             // Four points to a module: the reader wants to find edges.

@@ -215,7 +215,8 @@ async fn an_owner_sees_its_accounts_and_nobody_elses() {
     assert_eq!((found.result, found.token_account_infos.len()), (0, 2));
     let node_key = PublicKey(node.handle.node().0);
     for (authority, kind, balance, domain) in [
-        (owner.public_key(), 1, 1_000_000_000_000 - 250_000_000, None),
+        // With the quark that made it an account.
+        (owner.public_key(), 1, 1_000_000_000_001 - 250_000_000, None),
         (user().public_key(), 13, 0, Some("example.com")),
     ] {
         let vault = quittance_code_api::solana::address::Timelock::of(authority, node_key).vault.address;

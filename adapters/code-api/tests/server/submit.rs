@@ -192,7 +192,8 @@ async fn what_the_node_refuses_it_refuses_in_the_protocols_words() {
     let fees = engine_fees();
     let intent = quarter(&node, "quarter").await.intent_id();
     let honest = quarter_order(&node, intent, &fees);
-    for off in [49_999_999, 50_000_001] {
+    // A hundredth of it up or down, which is where the protocol draws the line.
+    for off in [49_500_000, 50_500_000] {
         let text = "INVALID_INTENT: code fee payment amount must be $0.01 USD";
         check(&Order { service_fee: Some(Quarks::new(off)), ..honest }, &payer(), text).await;
     }

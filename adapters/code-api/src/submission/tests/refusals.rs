@@ -26,8 +26,23 @@ fn a_payment_that_is_off_by_anything_is_refused_with_the_rule_it_breaks() {
     );
     check(|a| exchange(a).exchange_rate = f64::INFINITY, "STALE_STATE fiat exchange rate is stale");
     let mismatch = "INVALID_INTENT payment native amount and quark value mismatch";
-    // Off by one quark, with actions that add up.
-    check(|a| (exchange(a).quarks += 1, last(a).amount += 1).0, mismatch);
+    // Off by more than the protocol lets an app round, with actions that add up.
+    let off_by = |off: u64| {
+        move |actions: &mut SubmitActions| {
+            exchange(actions).quarks += off;
+            let total = u128::from(exchange(actions).quarks);
+            let mut rest = exchange(actions).quarks - fee(actions, 0).amount;
+            for (index, points) in [(1, 125), (2, 3)] {
+                fee(actions, index).amount = u64::try_from(total * points / 10_000).expect("a share");
+                rest -= fee(actions, index).amount;
+            }
+            last(actions).amount = rest;
+        }
+    };
+    check(off_by(100_101), mismatch);
+    let mut rounded = draft();
+    off_by(100_100)(&mut rounded);
+    assert!(outcome(&rounded).is_ok(), "an app that rounds to whole kin cannot pay");
     check(|a| exchange(a).exchange_rate = 0.000_021, mismatch);
 
     check(|a| fee(a, 1).authority = key(3), "INVALID_INTENT actions[1]: authority must be the owner ");

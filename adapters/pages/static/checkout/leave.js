@@ -1,0 +1,32 @@
+// Goes back to the merchant by itself once all is done, unless the reader wants to stay.
+
+/** Time enough to read what became of it, in seconds. */
+const SECONDS = 8;
+
+let leaving = 0;
+
+export function leave() {
+  clearInterval(leaving);
+  const onward = /** @type {HTMLAnchorElement | null} */ (document.querySelector("#onward"));
+  const note = /** @type {HTMLElement | null} */ (document.querySelector("#leaving"));
+  if (!onward || !note) return;
+  let left = SECONDS;
+  const words = note.querySelector("span");
+  const show = () => {
+    if (words) words.textContent = (note.dataset.text ?? "").replace("{seconds}", String(left));
+  };
+  note.hidden = false;
+  show();
+  const stay = () => {
+    clearInterval(leaving);
+    note.hidden = true;
+  };
+  note.querySelector("button")?.addEventListener("click", stay);
+  leaving = setInterval(() => {
+    left -= 1;
+    show();
+    if (left > 0) return;
+    stay();
+    location.assign(onward.href);
+  }, 1000);
+}

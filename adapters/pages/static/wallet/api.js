@@ -1,0 +1,56 @@
+// The node's native interface, as much of it as a payer needs.
+
+/** A refusal that the node explains. */
+export class Refused extends Error {
+  /** @param {{ code?: string, message?: string, retry?: boolean }} problem */
+  constructor(problem) {
+    super(problem.message ?? "the node refuses without saying why");
+    this.code = problem.code ?? "";
+    this.retry = problem.retry === true;
+  }
+}
+
+const PATIENCE = 40_000;
+
+/**
+ * @param {string} path
+ * @param {unknown} [body] sent as JSON when there is one
+ * @returns {Promise<any>}
+ */
+export async function ask(path, body) {
+  return JSON.parse(await raw(path, body));
+}
+
+/**
+ * The answer as it is written. Quarks go up to 2^64, which JavaScript's own reader cannot hold.
+ * @param {string} path
+ * @param {unknown} [body]
+ */
+export async function raw(path, body) {
+  const sent = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  let answer;
+  try {
+    answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...sent });
+  } catch {
+    throw new Error("The node cannot be reached.");
+  }
+  const text = await answer.text();
+  if (answer.ok) return text;
+  let problem = {};
+  try {
+    problem = JSON.parse(text).error ?? {};
+  } catch {
+    // Whatever stands in between answers in its own words, which say nothing here.
+  }
+  throw new Refused(problem);
+}
+
+/**
+ * What an account can still spend, in quarks.
+ * @param {string} account
+ */
+export async function available(account) {
+  const found = /"available":(\d+)/.exec(await raw(`/v1/accounts/${account}`));
+  if (found === null) throw new Error("The node does not say what the account holds.");
+  return BigInt(found[1]);
+}
