@@ -127,7 +127,7 @@ async fn paid_before(grpc: &Grpc, id: IntentId, owner: &KeyPair, node: NodeId) -
     Ok(source.is_some_and(|source| source.value == vault.0))
 }
 
-/// The actions that were signed and accepted.
+/// What was signed and accepted: the actions.
 async fn submit(
     grpc: &Grpc,
     id: IntentId,
@@ -175,7 +175,7 @@ async fn submit(
     loop {
         let draft = order.draft(owner).map_err(|error| refuse(error.to_string()))?;
         match exchange(grpc, &draft, owner).await? {
-            None => return Ok(draft.actions().to_vec()),
+            None => return Ok(draft.signed().to_vec()),
             Some(error) if order.service_fee.is_some() && reason(&error) == NO_FEE => {
                 order.service_fee = None;
             }
@@ -355,7 +355,7 @@ mod tests {
                 rate: Rate::ONE,
                 service_fee: None,
             };
-            order.draft(&owner).unwrap().actions().to_vec()
+            order.draft(&owner).unwrap().signed().to_vec()
         };
         let payment = Payment {
             node: NodeId(node.0),
