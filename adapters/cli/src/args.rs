@@ -265,7 +265,7 @@ pub(crate) struct CodeArgs {
     /// Draw a QR code of a link instead: for intents that have no code of the official protocol.
     #[arg(long)]
     pub(crate) qr: bool,
-    /// The link; what the sequencer answers about the intent when absent.
+    /// The link; the intent's page at the sequencer when absent, with the client secret if one is given.
     #[arg(long, requires = "qr")]
     pub(crate) link: Option<String>,
 }

@@ -6,8 +6,8 @@ use quittance_core::ids::{IntentId, Position, Timestamp};
 use quittance_core::rejection::RejectionCode;
 use quittance_core::state::{Intent, State};
 use quittance_core::webhook::DeliveryOutcome;
-use quittance_outbound::{Outbound, Post};
-use quittance_runtime::{Error, Handle};
+use quittance_outbound::{Error, Outbound, Post};
+use quittance_runtime::{Error as EngineError, Handle};
 use tokio_util::sync::CancellationToken;
 
 use crate::token::{CONTENT_TYPE, Claims, Paid};
@@ -25,6 +25,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(2);
 pub(crate) enum Attempted {
     /// There was nothing to tell any more, or nobody to ask.
     Nothing,
+    /// This node had too many calls under way: nobody was called, and no attempt was made.
+    NotMade,
     /// The host was called: whether it answered, and whether the engine took the report.
     Called { answered: bool, taken: bool },
 }
@@ -53,7 +55,7 @@ struct Job {
 impl Job {
     /// What is to be told of an intent at `now`, if anything is.
     fn due(state: &State, id: IntentId, now: Timestamp) -> Option<Self> {
-        let intent = state.intent(&id)?;
+        let (intent, now) = (state.intent(&id)?, now.max(state.time()));
         let webhook =
             intent.webhook.as_ref().filter(|webhook| webhook.due().is_some_and(|due| due <= now))?;
         Some(Self {
@@ -108,6 +110,10 @@ impl Caller {
         };
         let outcome = match self.outbound.post(post).await {
             Ok(status) => DeliveryOutcome::Answered { status },
+            Err(Error::Busy { host }) => {
+                tracing::debug!(%intent, host, "a webhook has to wait: too many calls are under way");
+                return Some(Attempted::NotMade);
+            }
             Err(error) => DeliveryOutcome::Unreachable { reason: error.to_string() },
         };
         let latency = begun.elapsed();
@@ -126,14 +132,14 @@ impl Caller {
     /// was to be said stays to be said.
     async fn patiently<T, F>(&self, mut ask: impl FnMut() -> F) -> Option<T>
     where
-        F: Future<Output = Result<T, Error>>,
+        F: Future<Output = Result<T, EngineError>>,
     {
         let mut wait = RETRY;
         loop {
             match ask().await {
                 Ok(answer) => return Some(answer),
                 Err(error) if heals(&error) => {}
-                Err(Error::Stopped | Error::Failed(_)) => return None,
+                Err(EngineError::Stopped | EngineError::Failed(_)) => return None,
                 // An operator may have ordered a delivery again while it was under way.
                 Err(error) => {
                     tracing::warn!(%error, "what came of a webhook's attempt was not taken");
@@ -148,10 +154,10 @@ impl Caller {
     }
 }
 
-fn heals(error: &Error) -> bool {
+fn heals(error: &EngineError) -> bool {
     match error {
-        Error::Rejected(rejection) => rejection.code == RejectionCode::NodeOverloaded,
-        Error::Full(_) => true,
-        Error::Unreadable(_) | Error::Failed(_) | Error::Stopped => false,
+        EngineError::Rejected(rejection) => rejection.code == RejectionCode::NodeOverloaded,
+        EngineError::Full(_) => true,
+        EngineError::Unreadable(_) | EngineError::Failed(_) | EngineError::Stopped => false,
     }
 }

@@ -126,6 +126,30 @@ fn a_payment_signed_in_another_protocols_words_is_checked_by_those_words() {
 }
 
 #[test]
+fn whoever_looks_at_deliveries_part_by_part_sees_each_of_them_once() {
+    let mut world = world();
+    for seed in 1..=5 {
+        world.must(create(seed, usd(100)));
+        world.must(register_webhook(seed, URL));
+        let payment = world.quote(seed, PAYER);
+        // Some at the same time, in the order of their ids.
+        world.now = at(5 + u64::from(seed / 2));
+        world.must(submit(PAYER, &payment));
+    }
+    let state = world.core.state();
+    let all: Vec<_> = state.deliveries().collect();
+    assert_eq!(all.len(), 5);
+    let (mut seen, mut last) = (Vec::new(), None);
+    while let Some(next) = state.deliveries_after(last).next() {
+        seen.push(next);
+        last = Some(next);
+    }
+    assert_eq!(seen, all);
+    let gone = (all[2].0, quittance_core::ids::IntentId([0xff; 32]));
+    assert!(state.deliveries_after(Some(gone)).all(|next| next > gone), "one that is there no more");
+}
+
+#[test]
 fn a_webhook_is_due_when_the_intent_is_paid_and_again_as_the_schedule_says() {
     let mut world = world();
     world.must(create(1, usd(500)));

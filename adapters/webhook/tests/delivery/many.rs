@@ -45,6 +45,48 @@ async fn a_hundred_dead_servers_keep_nobody_else_waiting() {
     deliverer.join().await.unwrap();
 }
 
+/// More is due for one dead server than is looked at at a time, and than it is let wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_paid_behind_thousands_of_deliveries_to_one_dead_server_is_told_at_once() {
+    let (node, dead, living) = (Node::new().await, Merchant::open().await, Merchant::open().await);
+    let door = door([("dead.example", dead.address), ("shop.example", living.address)]);
+    for n in 0..3_000 {
+        node.ask(n, "http://dead.example/hang").await;
+        node.pay(n).await;
+    }
+    node.ask(5_000, "http://shop.example/200").await;
+    node.pay(5_000).await;
+    let begun = Instant::now();
+    let (deliverer, _) = node.deliverer(door, Duration::from_secs(3));
+    living.heard_at_least(1).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "after a start: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    node.ask(5_001, "http://shop.example/200").await;
+    node.pay(5_001).await;
+    living.heard_at_least(2).await;
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    deliverer.abort();
+}
+
+/// More of one host is due than may wait here: all of it is told, in its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_there_was_no_room_for_is_told_when_there_is() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    let deliveries = 1_500;
+    for n in 0..deliveries {
+        node.ask(n, "http://shop.example/200").await;
+        node.pay(n).await;
+    }
+    let (mut deliverer, shutdown) =
+        node.deliverer(door([("shop.example", merchant.address)]), Duration::from_secs(3));
+    merchant.heard_at_least(usize::from(deliveries)).await;
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+    let ids: std::collections::BTreeSet<_> =
+        merchant.heard().into_iter().map(|heard| heard.headers[ID_HEADER].clone()).collect();
+    assert_eq!(ids.len(), usize::from(deliveries));
+}
+
 /// A node that is killed over and over again, at any moment, tells everybody, and whoever hears twice can tell.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_a_node_is_killed_and_what_comes_twice_has_one_id() {

@@ -5,11 +5,12 @@ use ed25519_dalek::Signature;
 use quittance_core::command::Request;
 use quittance_core::ids::Timestamp;
 use quittance_core::webhook::{Delivery, DeliveryOutcome, SCHEDULE};
+use quittance_outbound::Post;
 use quittance_runtime::ManualClock;
 use quittance_runtime::log::MemoryLog;
 use quittance_webhook::ID_HEADER;
 
-use crate::support::{MERCHANT, Merchant, Node, door, intent, node_key};
+use crate::support::{MERCHANT, Merchant, Node, door, intent, narrow_door, node_key};
 
 const SOON: Duration = Duration::from_millis(300);
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -163,6 +164,61 @@ async fn a_delivery_ordered_again_while_an_attempt_is_under_way_is_made_again() 
     let webhook = node.webhook_after(1, 1).await;
     assert_eq!((webhook.delivery, webhook.attempts.len()), (Delivery::Delivered, 1));
     assert_eq!(merchant.heard().len(), 3);
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hung_once_is_called_again_when_the_schedule_says_and_not_a_minute_later() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    // Longer than the wait in front of the second attempt: by the time of the report, that one is due.
+    let timeout = Duration::from_millis(1_100);
+    let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), timeout);
+    for n in 0..4 {
+        node.ask(n, &format!("http://shop.example/{n}/second-in-time")).await;
+        node.pay(n).await;
+    }
+    for n in 0..4 {
+        assert_eq!(node.webhook_after(n, 2).await.delivery, Delivery::Delivered, "number {n}");
+    }
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_this_node_had_no_place_for_uses_up_no_attempt_of_the_merchants() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    let door = narrow_door([("shop.example", merchant.address)]);
+    let other = door.clone();
+    let busy = tokio::spawn(async move {
+        let url = "http://shop.example/hang";
+        let timeout = Duration::from_secs(2);
+        other.post(Post { url, content_type: "a/b", headers: &[], body: Vec::new(), timeout }).await
+    });
+    merchant.heard_at_least(1).await;
+    let (mut deliverer, shutdown) = node.deliverer(door, SOON);
+    node.ask(1, "http://shop.example/200").await;
+    node.pay(1).await;
+    let webhook = node.webhook_after(1, 1).await;
+    assert!(busy.is_finished(), "called while there was no place");
+    assert_eq!((webhook.delivery, webhook.attempts.len()), (Delivery::Delivered, 1), "{webhook:?}");
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
+    let (log, merchant) = (MemoryLog::new(), Merchant::open().await);
+    let node = Node::on(&log, &ManualClock::new(Timestamp(90_000_000_000))).await;
+    node.ask(1, "http://shop.example/200").await;
+    node.pay(1).await;
+    node.engine.shutdown().unwrap();
+    let node = Node::on(&log, &ManualClock::new(Timestamp(1_000_000))).await;
+    let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
+    assert_eq!(node.webhook_after(1, 1).await.delivery, Delivery::Delivered);
+    node.ask(2, "http://shop.example/200").await;
+    node.pay(2).await;
+    assert_eq!(node.webhook_after(2, 1).await.delivery, Delivery::Delivered);
     shutdown.cancel();
     deliverer.join().await.unwrap();
 }

@@ -228,6 +228,8 @@ async fn hear(State(merchant): State<Merchant>, uri: Uri, headers: HeaderMap, bo
         "hang" => std::future::pending().await,
         "slow" => return endless("x", Duration::from_secs(1)),
         "huge" => return endless("a lot of nothing, again and again and again", Duration::ZERO),
+        "second-in-time" if nth == 1 => std::future::pending().await,
+        "second-in-time" => 200,
         "third" if nth < 3 => 503,
         "third" => 200,
         "second-late" if nth == 1 => 503,
@@ -253,7 +255,19 @@ fn async_parts(
 
 /// The door of a dev node for which each name leads to a server.
 pub(crate) fn door<'a>(hosts: impl IntoIterator<Item = (&'a str, SocketAddr)>) -> Outbound {
+    door_with(hosts, quittance_outbound::Options::default())
+}
+
+/// The same, with one call to a host at a time.
+pub(crate) fn narrow_door<'a>(hosts: impl IntoIterator<Item = (&'a str, SocketAddr)>) -> Outbound {
+    door_with(hosts, quittance_outbound::Options { max_calls_per_host: 1, ..Default::default() })
+}
+
+fn door_with<'a>(
+    hosts: impl IntoIterator<Item = (&'a str, SocketAddr)>,
+    options: quittance_outbound::Options,
+) -> Outbound {
     let hosts: BTreeMap<_, _> = hosts.into_iter().map(|(name, address)| (name.to_owned(), address)).collect();
     let resolver = Arc::new(HostTable::new(hosts));
-    Outbound::new(quittance_outbound::Options { dev: true, resolver, ..Default::default() }).unwrap()
+    Outbound::new(quittance_outbound::Options { dev: true, resolver, ..options }).unwrap()
 }

@@ -12,6 +12,7 @@ mod usage;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
+use core::ops::Bound;
 use core::time::Duration;
 
 use crate::event::Record;
@@ -286,7 +287,16 @@ impl State {
 
     /// Every intent whose webhook is still to be called, with when, earliest first.
     pub fn deliveries(&self) -> impl Iterator<Item = (Timestamp, IntentId)> {
-        self.deliveries.iter().copied()
+        self.deliveries_after(None)
+    }
+
+    /// The same, from behind one of them on, whether it is still there or not: for whoever looks at them part by part.
+    pub fn deliveries_after(
+        &self,
+        last: Option<(Timestamp, IntentId)>,
+    ) -> impl Iterator<Item = (Timestamp, IntentId)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.deliveries.range((from, Bound::Unbounded)).copied()
     }
 
     /// Everything but the derived indexes.
