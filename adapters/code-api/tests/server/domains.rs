@@ -9,6 +9,7 @@ use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::proto::code::common::v1 as common;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
+use quittance_code_api::proto::code::transaction::v2::AdditionalFeePayment;
 use quittance_code_api::request::{LoginOptions, NonceOptions};
 use quittance_code_api::wire::delimited;
 use quittance_core::command::{Request, Unproven};
@@ -119,6 +120,41 @@ async fn a_request_is_shown_under_a_domain_only_by_whom_the_domain_names() {
     let unproved = ask(|bill| (bill.verifier, bill.signature, bill.rendezvous_key) = (None, None, None));
     check(&node, unproved, 400, "original request is verified").await;
     check(&node, asked("order-2", &key, |_| {}), 400, "original request isn't verified").await;
+}
+
+/// Lost if this fails: a stranger makes the node ask domains by requests that nobody could accept, and a merchant is told to look
+/// for a mistake in its domain that is elsewhere.
+#[tokio::test]
+async fn a_domain_is_asked_about_a_request_that_is_right_otherwise() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let fee =
+        |to: u8, fee_bps| AdditionalFeePayment { destination: Some(PublicKey([to; 32]).into()), fee_bps };
+    let stranger = KeyPair::from_seed(&[0x66; 32]);
+    let ask = |change: &dyn Fn(&mut messaging::RequestToReceiveBill)| asked("order-1", &stranger, change);
+    let destination: PublicKey = crate::node::DESTINATION.parse().expect("a key");
+    let to_itself = AdditionalFeePayment { destination: Some(destination.into()), fee_bps: 1 };
+    for (fees, want) in [
+        (vec![to_itself], "fee taker at index 0 is the payment destination and should be omitted"),
+        (vec![fee(1, 1), fee(1, 2)], "fee taker at index 1 appears multiple times and should be merged"),
+        (vec![fee(1, 2500), fee(2, 2501)], "total fee percentage cannot exceed 5000 basis points"),
+    ] {
+        check(&node, ask(&|bill| bill.additional_fees.clone_from(&fees)), 400, want).await;
+    }
+    assert_eq!(site.asked(), 0);
+    let original = asked("order-1", &verifier(), |bill| bill.additional_fees = vec![fee(1, 100), fee(2, 50)]);
+    node.send(original).await.expect("asked");
+    for (fees, want) in [
+        (vec![fee(1, 100)], "original request configured 2 fee takers"),
+        (vec![fee(1, 100), fee(3, 50)], "destination for fee at index 1 mismatches original request"),
+        (vec![fee(1, 101), fee(2, 50)], "basis points for fee at index 0 mismatches original request"),
+        (vec![fee(1, 100), fee(2, 50)], "does not own domain example.com"),
+    ] {
+        let status = if want.starts_with("does not own") { 403 } else { 400 };
+        check(&node, ask(&|bill| bill.additional_fees.clone_from(&fees)), status, want).await;
+    }
+    let otherwise = ask(&|bill| bill.domain = domain("example.org"));
+    check(&node, otherwise, 400, "domain mismatches original request").await;
 }
 
 #[tokio::test]
