@@ -78,6 +78,41 @@ await stage(async (stage) => {
     await visitor.close();
   }
 
+  // Lost if this fails: a payer who declines, and a merchant's page that goes on waiting; or one of two tabs that does.
+  {
+    const known = await order(node, { hundredths: 50 });
+    const visitor = await stage.visitor();
+    const [page, tab] = [await visitor.newPage(), await visitor.newPage()];
+    for (const one of [page, tab]) await one.goto(link(known, `&cancel_url=${encodeURIComponent("https://shop.example/basket")}`));
+    const opened = visitor.waitForEvent("page");
+    await page.getByRole("link", { name: "Open in this node's wallet" }).click();
+    const wallet = await opened;
+    await wallet.getByRole("button", { name: "Create a new key" }).click();
+    await wallet.getByRole("button", { name: "I have written them down" }).click();
+    await wallet.getByRole("button", { name: "Decline" }).click();
+    for (const one of [page, tab]) {
+      await state(one, "canceled");
+      assert.equal(await one.textContent("#state"), "Declined. Nothing was paid");
+      await one.getByRole("button", { name: "Stay here" }).click();
+      assert.equal(await one.getByRole("link", { name: "Go on to shop.example" }).count(), 1);
+    }
+    await visitor.close();
+  }
+
+  // Lost if this fails: a payer on the very phone that has the app.
+  {
+    const known = await order(node, PRICE);
+    const visitor = await stage.visitor({ phone: true });
+    const page = await visitor.newPage();
+    await page.goto(link(known, `&success_url=${encodeURIComponent("https://shop.example/?paid={{INTENT_ID}}")}`));
+    const app = await page.getByRole("link", { name: "Open in your wallet app" }).getAttribute("href");
+    assert.match(app, new RegExp(`^codewallet://${new URL(node.url).host}/v1/elements/payment-request-page-mobile/#/`));
+    const options = JSON.parse(Buffer.from(decodeURIComponent(app.split("/p=")[1]), "base64").toString());
+    assert.equal(options.confirmParams.success.url, `https://shop.example/?paid=${known.id}`);
+    assert.equal((await node.run("code", app)).payload, known.payload, "an app makes the same code of it");
+    await visitor.close();
+  }
+
   // Lost if this fails: payers whose browsers run no scripts.
   {
     const known = await order(node, PRICE);

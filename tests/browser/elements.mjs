@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 import { order } from "./lib/merchant.mjs";
 import { ringCode } from "./lib/picture.mjs";
-import { Counter, openShop, poem, scene } from "./lib/shop.mjs";
+import { Counter, openShop, poem, scene, until } from "./lib/shop.mjs";
 import { stage } from "./lib/stage.mjs";
 
 const PRICE = { currency: "usd", amount: 0.25 };
@@ -33,6 +33,15 @@ await stage(async (stage) => {
     assert.equal((await counter.hears("success")).args.intent, paid.id);
     assert.deepEqual(await counter.events(), ["invoke", "success"]);
     assert.equal(await counter.page.locator("iframe[name=payment-request-card]").count(), 0, "the modal is gone");
+    await counter.page.close();
+  });
+
+  await scene("a merchant who copies the README", async () => {
+    const counter = await open(`${shop.url}/readme`);
+    await counter.press();
+    await counter.at("ready");
+    const { id } = await pay(await code(counter));
+    await counter.page.waitForURL(`${shop.url}/thanks?intent=${id}`);
     await counter.page.close();
   });
 
@@ -189,6 +198,28 @@ await stage(async (stage) => {
     assert.equal(options.amount, 0.25);
     await node.run("pay", id, "--client-secret", options.clientSecret, "--key", payer.file, "--server", node.url);
     await counter.page.waitForURL(`${shop.url}/thanks?intent=${id}`);
+
+    await phone.close();
+  });
+
+  await scene("a payer with a phone who has paid before, and has to look for the app again", async () => {
+    stage.expect(/codewallet:/);
+    const phone = await agent(await stage.visitor({ phone: true }));
+    const near = (/** @type {any} */ more) => shop.page(PRICE, { create: poem(more) }).replace(shop.url, shop.near);
+    const counter = await open(near({}), phone);
+    await counter.press();
+    const view = await counter.at("ready");
+    assert.equal(await view.locator("#stage").isVisible(), true, "who has no app is not sent into the void");
+    await view.locator("summary").click();
+    await pay(await code(counter));
+    await counter.hears("success");
+    // From here on there is an app: it is opened at once, and the view waits behind it for as long as that may take.
+    await counter.page.goto(near({}));
+    await counter.press();
+    const next = await counter.at("ready");
+    await until("the app is opened", () => next.locator("#stage").isHidden());
+    await next.locator("#stage").waitFor({ timeout: 10_000 });
+    assert.deepEqual(await counter.events(), ["invoke"]);
     await phone.close();
   });
 

@@ -275,3 +275,31 @@ fn a_key_given_as_a_configuration_is_not_shown() {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(!ran.stderr.contains(&text(&kept["secret_key"])), "the secret key is in the error");
 }
+
+#[test]
+fn an_operator_watches_a_node_while_it_works() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let at = data.to_str().expect("a path in UTF-8");
+    let server = HERE.serve(&data);
+    let watched = std::thread::scope(|scope| {
+        let top = scope.spawn(|| HERE.run(["top", "--data", at, "--times", "4", "--json"]));
+        // Between the first look and the last there are three seconds.
+        std::thread::sleep(std::time::Duration::from_millis(1_200));
+        let _ = HERE.funded_key(directory.path(), &server, 5);
+        top.join().expect("top ends")
+    });
+    assert_eq!(watched.code, 0, "{}", watched.stderr);
+    let looks: Vec<Value> =
+        watched.stdout.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
+    assert_eq!(looks.len(), 4, "{}", watched.stdout);
+    let deposits = |look: &Value| look["events"]["account.deposited"]["now"].as_u64().unwrap_or_default();
+    assert_eq!(looks.iter().map(deposits).sum::<u64>(), 1, "{}", watched.stdout);
+    assert_eq!(looks[3]["events"]["account.deposited"]["since"], 1, "{}", watched.stdout);
+    let (first, last) = (looks[0]["position"].as_u64(), looks[3]["position"].as_u64());
+    assert_eq!(first.map(|first| first + 1), last, "{}", watched.stdout);
+    server.stop();
+    let stopped = HERE.run(["top", "--data", at, "--times", "1"]);
+    assert_eq!(stopped.code, 4, "{}", stopped.stdout);
+    assert!(stopped.stderr.contains("no node runs"), "{}", stopped.stderr);
+}

@@ -3,6 +3,7 @@
 use data_encoding::{BASE64, HEXLOWER};
 use quittance_code_api::drawn_code::svg;
 use quittance_tests::here;
+use quittance_tests::http;
 use quittance_tests::people::{MERCHANT, create, order, order_with_fees};
 use quittance_tests::process::{Here, text};
 
@@ -93,7 +94,12 @@ fn an_intent_without_a_code_has_a_link_to_be_scanned() {
     create(server.address(), &request).expect("an answer").expect("created");
     let id = request.intent_id().to_string();
     let told = HERE.run(["code", &id, "--qr", "--json", "--server", server.url()]).json();
-    assert_eq!(text(&told["link"]), format!("{}/v1/intents/{id}", server.url()));
+    let page = format!("{}/checkout/{id}", server.url());
+    assert_eq!(text(&told["link"]), page);
+    assert_eq!(http::get(server.address(), &format!("/checkout/{id}")).expect("a node").status, 200);
+    let secret = request.client_secret();
+    let args = ["code", &id, "--client-secret", &secret, "--qr", "--json", "--server", server.url()];
+    assert_eq!(text(&HERE.run(args).json()["link"]), format!("{page}?code={secret}"));
     let link = "https://shop.example/pay/7";
     let shown = HERE.run(["code", &id, "--qr", "--svg", "--link", link]);
     assert!(shown.stdout.starts_with("<svg ") && shown.stdout.contains(link), "{}", shown.stdout);

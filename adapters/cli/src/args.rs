@@ -76,6 +76,12 @@ pub(crate) enum Command {
     #[cfg(unix)]
     #[command(subcommand, after_help = "Example:\n  quittance webhook list --data ./data")]
     Webhook(crate::webhook::WebhookCommand),
+    /// Watch what a running node is doing.
+    #[cfg(unix)]
+    #[command(
+        after_help = "Example:\n  quittance top --data ./data\n  quittance top --data ./data --every 10 --json"
+    )]
+    Top(crate::top::TopArgs),
     /// Print the table of what every command does to an intent in every state.
     #[command(after_help = "Example:\n  quittance lifecycle --format mermaid")]
     Lifecycle {
@@ -259,7 +265,7 @@ pub(crate) struct CodeArgs {
     /// Draw a QR code of a link instead: for intents that have no code of the official protocol.
     #[arg(long)]
     pub(crate) qr: bool,
-    /// The link; what the sequencer answers about the intent when absent.
+    /// The link; the intent's page at the sequencer when absent, with the client secret if one is given.
     #[arg(long, requires = "qr")]
     pub(crate) link: Option<String>,
 }

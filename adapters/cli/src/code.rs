@@ -40,9 +40,10 @@ fn rings(args: &CodeArgs, output: &Output) -> Result<(), CliError> {
 }
 
 fn link(args: &CodeArgs, output: &Output) -> Result<(), CliError> {
-    let id = match given(args)? {
-        Given::Seen(seen) => seen.id(),
-        Given::Payload(payload) => IntentId(KeyPair::rendezvous(&payload).public_key().0),
+    let (id, secret) = match given(args)? {
+        Given::Seen(Seen::Secret(id, nonce)) => (id, Some(nonce.client_secret())),
+        Given::Seen(seen) => (seen.id(), None),
+        Given::Payload(payload) => (IntentId(KeyPair::rendezvous(&payload).public_key().0), None),
     };
     let link = match (&args.link, &args.server) {
         (Some(link), _) => link.clone(),
@@ -50,11 +51,12 @@ fn link(args: &CodeArgs, output: &Output) -> Result<(), CliError> {
             let client = Client::new(server)?;
             // A picture that leads nowhere is worse than none.
             block_on(client.intent(&id))?;
-            format!("{}/v1/intents/{id}", client.server())
+            let page = format!("{}/checkout/{id}", client.server());
+            secret.map_or(page.clone(), |secret| format!("{page}?code={secret}"))
         }
         (None, None) => {
             return Err(CliError::misuse("there is no link to draw")
-                .hint("--link URL, or --server URL for the intent's own address there"));
+                .hint("--link URL, or --server URL for the intent's own page there"));
         }
     };
     let qr = Qr::new(&link)?;

@@ -37,6 +37,8 @@ mod show;
 mod source;
 mod terms;
 #[cfg(unix)]
+mod top;
+#[cfg(unix)]
 mod webhook;
 mod why;
 mod withdraw;
@@ -85,6 +87,8 @@ fn dispatch(command: Command, output: &Output) -> Result<(), CliError> {
         Command::Lifecycle { format } => lifecycle::run(format, output),
         #[cfg(unix)]
         Command::Webhook(command) => webhook::run(&command, output),
+        #[cfg(unix)]
+        Command::Top(args) => top::run(&args, output),
         Command::Log(LogCommand::Dump { data, from }) => log::dump(&data, from, output),
         Command::Log(LogCommand::Verify { data, skip_signatures }) => {
             log::verify(&data, !skip_signatures, output)

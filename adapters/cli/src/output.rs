@@ -18,6 +18,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether a program reads it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A result: one line of JSON, or the text.
     pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) {
         let line = if self.json { json.to_string() } else { text() };

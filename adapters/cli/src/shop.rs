@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use quittance_core::ids::{AccountId, IntentId};
-use quittance_pages::{Elements, Order, Ordered, Shop};
+use quittance_pages::{Answer, Elements, Order, Ordered, Shop};
 
 use crate::client::Client;
 use crate::demo::request;
@@ -37,7 +37,7 @@ impl ShopOptions {
             let (client, merchant) = (client.clone(), Arc::clone(&merchant));
             let asked = async move { ask(&client, &merchant, order).await };
             let asked = async move { asked.await.map_err(|error| error.message().to_owned()) };
-            Box::pin(asked) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
+            Box::pin(asked) as Answer
         };
         Ok(Shop { destination, order: Arc::new(order), elements })
     }
@@ -71,4 +71,29 @@ fn script(path: &Path) -> Result<Vec<u8>, CliError> {
         return Err(wrong(format!("expected a script of at most {MAX_SCRIPT_BYTES} bytes, got {size}")));
     }
     fs::read(path).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_told_which_file_of_the_package_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let package = directory.path().join("node_modules/@code-wallet/elements");
+        let missing = |file: &str| {
+            let refused = elements(&package).unwrap_err();
+            assert_eq!(refused.exit_code(), 2);
+            assert!(refused.message().starts_with("--elements: "), "{}", refused.message());
+            assert!(refused.message().contains(file), "{}", refused.message());
+        };
+        missing("dist/elements.iife.js");
+        fs::create_dir_all(package.join("dist")).unwrap();
+        fs::write(package.join("dist/elements.iife.js"), "var code = {};").unwrap();
+        missing("vue.runtime.global.prod.js");
+        let vue = directory.path().join("node_modules/vue/dist");
+        fs::create_dir_all(&vue).unwrap();
+        fs::write(vue.join("vue.runtime.global.prod.js"), "var Vue = {};").unwrap();
+        assert_eq!(elements(&package).unwrap().script.as_ref(), b"var code = {};");
+    }
 }

@@ -1,5 +1,7 @@
 //! What the fuzzer was given for the protocol and what it found, again, in every ordinary test run.
 
+#[path = "../../../fuzz/targets/strangers.rs"]
+mod strangers;
 #[path = "../../../fuzz/targets/submissions.rs"]
 mod submissions;
 #[path = "../../../fuzz/targets/code_api.rs"]
@@ -13,6 +15,11 @@ fn inputs_that_once_broke_an_envelope_do_not_break_it_again() {
 #[test]
 fn inputs_that_once_broke_a_submission_do_not_break_it_again() {
     replay("submit_actions", submissions::submit_actions);
+}
+
+#[test]
+fn what_strangers_once_broke_they_do_not_break_again() {
+    replay("strangers_decode", strangers::strangers_decode);
 }
 
 fn replay(target: &str, run: fn(&[u8])) {

@@ -37,7 +37,7 @@ use quittance_core::state::Asked;
 use quittance_runtime::Handle;
 use tokio::sync::Semaphore;
 
-pub use shop::{Elements, Order, Ordered, Shop};
+pub use shop::{Answer, Elements, Order, Ordered, Shop};
 
 /// Histories that may be read from the log at a time.
 const MAX_READING: usize = 4;
@@ -59,10 +59,29 @@ pub struct Protocol {
     /// The drawn code of an intent (protocol a.6) as SVG, from what it asks for and its client secret, with a title for those who
     /// cannot see it. `None` when the code made of them is not that of the intent (protocol a.5).
     pub ring_code: fn(id: IntentId, asked: &Asked, client_secret: &str, title: &str) -> Option<String>,
+    /// The link that opens a payer's app on the same device with this request (protocol g.5): from the node's host and port, what
+    /// the intent asks for, its client secret, and where to go afterwards. `None` where [`Self::ring_code`] has none, and for
+    /// what an app cannot be asked so.
+    pub app_link: fn(
+        host: &str,
+        id: IntentId,
+        asked: &Asked,
+        client_secret: &str,
+        onward: &Onward<'_>,
+    ) -> Option<String>,
     /// A QR code of a link as SVG, with a title. `None` when the link is too long for one.
     pub qr_code: fn(link: &str, title: &str) -> Option<String>,
     /// An amount as decimal text in the currency's major unit, with as many decimals as the currency has.
     pub amount: fn(Currency, NativeAmount) -> String,
+}
+
+/// Where a payer goes on to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Onward<'a> {
+    /// Once it is paid.
+    pub success: Option<&'a str>,
+    /// Once it has ended otherwise.
+    pub cancel: Option<&'a str>,
 }
 
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ const MAX_AUTHORITY_BYTES: usize = 260;
 pub(crate) fn origin(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let named = headers.get(HOST).and_then(|host| host.to_str().ok());
     // HTTP/2 has it in the address.
-    let authority = named.or_else(|| uri.authority().map(|authority| authority.as_str()))?;
+    let authority = named.or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     if authority.is_empty() || authority.len() > MAX_AUTHORITY_BYTES || !authority.bytes().all(plain) {
         return None;

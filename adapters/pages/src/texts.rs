@@ -34,6 +34,7 @@ pub(crate) struct Texts {
     pub(crate) wrong_code: &'static str,
     pub(crate) other_device: &'static str,
     pub(crate) qr_title: &'static str,
+    pub(crate) app: &'static str,
     pub(crate) wallet: &'static str,
     pub(crate) terminal: &'static str,
     pub(crate) state: States,
@@ -102,6 +103,7 @@ pub(crate) const ENGLISH: Texts = Texts {
     wrong_code: "The secret in this link does not belong to this payment, so no code is shown. Ask the merchant for the link again.",
     other_device: "Open this page on another device",
     qr_title: "QR code with the address of this page",
+    app: "Open in your wallet app",
     wallet: "Open in this node's wallet",
     terminal: "Pay from a terminal",
     state: States {
@@ -158,6 +160,7 @@ pub(crate) const GERMAN: Texts = Texts {
     wrong_code: "Das Geheimnis in diesem Link gehört nicht zu dieser Zahlung, daher wird kein Code gezeigt. Bitten Sie den Händler erneut um den Link.",
     other_device: "Diese Seite auf einem anderen Gerät öffnen",
     qr_title: "QR-Code mit der Adresse dieser Seite",
+    app: "In Ihrer Wallet-App öffnen",
     wallet: "In der Wallet dieses Knotens öffnen",
     terminal: "Im Terminal zahlen",
     state: States {
@@ -214,6 +217,7 @@ pub(crate) const SPANISH: Texts = Texts {
     wrong_code: "El secreto de este enlace no corresponde a este pago, por eso no se muestra ningún código. Pida de nuevo el enlace al comercio.",
     other_device: "Abrir esta página en otro dispositivo",
     qr_title: "Código QR con la dirección de esta página",
+    app: "Abrir en su aplicación de monedero",
     wallet: "Abrir en el monedero de este nodo",
     terminal: "Pagar desde una terminal",
     state: States {
@@ -270,6 +274,7 @@ pub(crate) const ARABIC: Texts = Texts {
     wrong_code: "السر الموجود في هذا الرابط لا يخص هذه الدفعة، لذلك لا يظهر أي رمز. اطلب الرابط من التاجر مرة أخرى.",
     other_device: "افتح هذه الصفحة على جهاز آخر",
     qr_title: "رمز QR بعنوان هذه الصفحة",
+    app: "افتح في تطبيق محفظتك",
     wallet: "افتح في محفظة هذه العقدة",
     terminal: "ادفع من سطر الأوامر",
     state: States {
@@ -316,6 +321,8 @@ mod tests {
     #[test]
     fn every_language_says_everything_with_the_same_values_in_it() {
         let places = |text: &String| -> BTreeSet<String> {
+            // As it is shown, a mark above a letter stands in braces too.
+            let text = text.replace("\\u{", "");
             let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
             parts.map(|(name, _)| name.to_owned()).collect()
         };

@@ -19,21 +19,25 @@ impl Stage {
     async fn open(dev: bool) -> Self {
         let mut setup = quittance_runtime::Options::new(NodeId([7; 32]));
         setup.verify_workers = 1;
-        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).unwrap();
-        let engine = tokio::task::spawn_blocking(start).await.unwrap();
+        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).expect("starts");
+        let engine = tokio::task::spawn_blocking(start).await.expect("started");
         // None of these pages shows an amount or a code by itself.
-        let protocol =
-            Protocol { ring_code: |_, _, _, _| None, qr_code: |_, _| None, amount: |_, _| String::new() };
+        let protocol = Protocol {
+            ring_code: |_, _, _, _| None,
+            app_link: |_, _, _, _, _| None,
+            qr_code: |_, _| None,
+            amount: |_, _| String::new(),
+        };
         let router = router(engine.handle(), Options { dev, protocol, shop: None });
         Self { router, _engine: engine }
     }
 
     async fn get(&self, path: &str) -> (u16, HeaderMap, String) {
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let request = Request::builder().uri(path).body(Body::empty()).expect("a request");
+        let answer = self.router.clone().oneshot(request).await.expect("answered");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-        (status, headers, String::from_utf8(body.to_vec()).unwrap())
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a page");
+        (status, headers, String::from_utf8(body.to_vec()).expect("a page in UTF-8"))
     }
 }
 

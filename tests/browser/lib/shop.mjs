@@ -12,7 +12,11 @@ const { Keypair } = require("@code-wallet/keys");
 const FILES = {
   "/vue.js": join(ELEMENTS, "..", "..", "vue", "dist", "vue.global.prod.js"),
   "/elements.js": join(ELEMENTS, "dist", "elements.iife.js"),
+  "/vue.mjs": join(ELEMENTS, "..", "..", "vue", "dist", "vue.runtime.esm-browser.prod.js"),
+  "/elements.mjs": join(ELEMENTS, "dist", "elements.js"),
 };
+/** What a newcomer copies. */
+const README = new URL("../../../README.md", import.meta.url);
 
 /**
  * Opens the shop for a stage, whose browsers may ask it from then on.
@@ -28,6 +32,11 @@ export async function openShop(stage, seed) {
     try {
       const file = /** @type {Record<string, string>} */ (FILES)[url.pathname];
       if (file !== undefined) return send("text/javascript; charset=utf-8", await readFile(file));
+      if (url.pathname === "/readme") return send("text/html; charset=utf-8", await snippet(node.url));
+      if (url.pathname === "/create-intent") {
+        const order = { destination: MERCHANT, ...poem() };
+        return send("application/json", JSON.stringify(await paymentIntents.create({ ...order, endpoint: `${node.url}/v1` })));
+      }
       if (url.pathname === "/") return send("text/html; charset=utf-8", page(node.url));
       if (["/thanks", "/sorry", "/favicon.ico"].includes(url.pathname)) return send("text/html; charset=utf-8", `<!doctype html><html lang="en"><title>${url.pathname}</title></html>`);
       if (url.pathname === "/create") {
@@ -43,9 +52,12 @@ export async function openShop(stage, seed) {
   await new Promise((resume) => server.listen(0, "127.0.0.1", () => resume(undefined)));
   // A name of its own: the browser keeps its store apart from the node's.
   const url = `http://localhost:${/** @type {any} */ (server.address()).port}`;
-  stage.allowed.add(url);
+  // The same shop where the browser takes it for the node's neighbour, and lets the node's frames remember something.
+  const near = url.replace("localhost", "127.0.0.1");
+  stage.allowed.add(url).add(near);
   return {
     url,
+    near,
     /** Whom the shop's domain names. */
     verifier: key?.getPublicKey().toBase58(),
     /** Who has logged in. @param {string} intent */
@@ -65,6 +77,16 @@ export async function openShop(stage, seed) {
       return new Promise((resume) => server.close(resume));
     },
   };
+}
+
+/** The README's page as it stands there; an import map does what a merchant's build does. @param {string} node */
+async function snippet(node) {
+  const [, code] = /^```html\n(.*?)^```$/ms.exec(await readFile(README, "utf8")) ?? [];
+  if (!code?.includes("http://127.0.0.1:8080")) throw new Error("the README has no page with a button for the server that it names");
+  const imports = { vue: "/vue.mjs", "@code-wallet/elements": "/elements.mjs" };
+  return `<!doctype html><html lang="en"><title>Poems</title><main><h1>A poem</h1><div id="pay"></div></main>
+<script type="importmap">${JSON.stringify({ imports })}</script>
+${code.replace("http://127.0.0.1:8080", node)}</html>`;
 }
 
 /** @param {string} node */

@@ -65,7 +65,7 @@ impl Query {
 
     /// The same link in another language, from the page itself.
     pub(crate) fn in_language(&self, tag: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new("?".to_owned());
+        let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
         let kept =
             [("code", &self.code), ("success_url", &self.success_url), ("cancel_url", &self.cancel_url)];
         query.extend_pairs(kept.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));

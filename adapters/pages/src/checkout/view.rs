@@ -46,6 +46,8 @@ pub(super) struct Checkout {
     code: Code,
     /// The address of this page, and the same as a picture.
     address: Option<(String, Option<String>)>,
+    /// What opens an app on this device.
+    app: Option<String>,
     /// The same in the wallet of a node for trying things out.
     wallet: Option<String>,
     /// How to pay it from a terminal.
@@ -125,8 +127,11 @@ impl Checkout {
             }
             _ => None,
         };
-        let secret = asker.query.client_secret().filter(|_| options.dev && matches!(code, Code::Rings(_)));
-        let wallet = secret.map(|secret| format!("{}#/checkout/{id}?code={secret}", crate::wallet::PATH));
+        let secret = asker.query.client_secret().filter(|_| matches!(code, Code::Rings(_)));
+        let app = secret.and_then(|secret| app_link(id, intent, secret, asker, options));
+        let wallet = secret
+            .filter(|_| options.dev)
+            .map(|secret| format!("{}#/checkout/{id}?code={secret}", crate::wallet::PATH));
         let address = asker.origin.as_ref().filter(|_| is_open).map(|origin| {
             let address = asker.query.address(origin, id);
             let picture = (options.protocol.qr_code)(&address, texts.qr_title);
@@ -154,6 +159,7 @@ impl Checkout {
             deadline: is_open.then(|| last_moment(intent.expires_at)),
             code,
             address,
+            app,
             wallet,
             command,
             onward: onward(intent, &asker.ways, texts),
@@ -255,6 +261,16 @@ fn what_to_scan(
     let drawn = asker.query.client_secret().filter(|known| known == secret);
     let drawn = drawn.and_then(|secret| (options.protocol.ring_code)(id, &intent.asked, secret, &title));
     drawn.map_or(Code::Foreign, Code::Rings)
+}
+
+fn app_link(id: IntentId, intent: &Intent, secret: &str, asker: &Asker, options: &Options) -> Option<String> {
+    let (_, host) = asker.origin.as_deref()?.split_once("://")?;
+    let Ways { success, cancel } = &asker.ways;
+    let onward = crate::Onward {
+        success: success.as_ref().map(Url::as_str),
+        cancel: cancel.as_ref().map(Url::as_str),
+    };
+    (options.protocol.app_link)(host, id, &intent.asked, secret, &onward)
 }
 
 /// Only once it has ended is there a way to leave by, and only the one for how it ended. A merchant must ask the node and not

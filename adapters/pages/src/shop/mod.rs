@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
-use axum::extract::{Extension, Form, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Extension, Form, Path, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -33,14 +33,19 @@ use crate::page::page;
 use crate::problem::Problem;
 use goods::{GOODS, Good};
 
+/// The largest form, in bytes: the name of a thing.
+const MAX_FORM_BYTES: usize = 1024;
+
+/// What comes of an order.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Ordered, String>> + Send>>;
+
 /// A shop for trying things out.
 #[derive(Clone)]
 pub struct Shop {
     /// Who is paid.
     pub destination: AccountId,
     /// Asks the node for a payment, over the wire. The text of a failure is shown.
-    pub order:
-        Arc<dyn Fn(Order) -> Pin<Box<dyn Future<Output = Result<Ordered, String>> + Send>> + Send + Sync>,
+    pub order: Arc<dyn Fn(Order) -> Answer + Send + Sync>,
     /// The official elements, if the operator has them.
     pub elements: Option<Elements>,
 }
@@ -89,6 +94,7 @@ pub(crate) fn routes(shop: Shop) -> Router<Pages> {
         .route("/shop/orders", post(order))
         .route("/shop/thanks", get(thanks))
         .route("/shop/scripts/{name}", get(script))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(Extension(shop))
 }
 

@@ -44,7 +44,9 @@ function show(count) {
   part("at").textContent = `${at} of ${arrows.length}`;
   const told = part("told");
   const more = arrow.detail ? ` (${arrow.detail})` : "";
-  told.textContent = `#${arrow.position}, ${since(arrow.after_us)}: ${arrow.label}${more}. The payment is ${arrow.state}.`;
+  // Where the first records are left out, the state is not known at once.
+  const state = arrow.state ? ` The payment is ${arrow.state}.` : "";
+  told.textContent = `#${arrow.position}, ${since(arrow.after_us)}: ${arrow.label}${more}.${state}`;
   told.className = `state ${arrow.bad ? "bad" : "good"}`;
 }
 

@@ -1,12 +1,22 @@
 // The node's native interface, as much of it as a payer needs.
 
+/** What a payer meets now and then, in words; the rest the node explains in its own. */
+const WORDS = /** @type {Record<string, string>} */ ({
+  funds_insufficient: "Your account does not hold enough for this",
+  intent_not_found: "The node knows no such request",
+  intent_already_submitted: "Somebody has paid this already",
+  intent_canceled: "This request was canceled",
+  intent_expired: "The time for this is over",
+  quote_expired: "You took too long, and the price may have changed: open the request again",
+});
+
 /** A refusal that the node explains. */
 export class Refused extends Error {
-  /** @param {{ code?: string, message?: string, retry?: boolean }} problem */
-  constructor(problem) {
-    super(problem.message ?? "the node refuses without saying why");
-    this.code = problem.code ?? "";
-    this.retry = problem.retry === true;
+  /** @param {{ code?: string, message?: string }} problem */
+  constructor({ code = "", message = "The node refuses without saying why." }) {
+    const words = WORDS[code];
+    super(words === undefined ? message : `${words} (${code}).`);
+    this.code = code;
   }
 }
 

@@ -3,7 +3,7 @@
 import { hex } from "../lib/bytes.js";
 import { BROWSERS, available as canSign, fromSeed, pair } from "../lib/keys.js";
 import { money } from "../views/texts.js";
-import { ask, available } from "./api.js";
+import { Refused, ask, available } from "./api.js";
 import { canScan, scan } from "./camera.js";
 import { read } from "./given.js";
 import * as login from "./login.js";
@@ -45,9 +45,12 @@ on("import", "submit", async () => {
   await use(await keyOf(words));
 });
 on("deposit", "click", async () => {
-  const once = hex(crypto.getRandomValues(new Uint8Array(16)));
-  await ask(`/v1/accounts/${owner().id}/deposits`, { quarks: DEPOSIT, key: `wallet-${once}` });
+  await deposit();
   await balance();
+});
+on("top-up", "click", async () => {
+  await deposit();
+  await isEnough();
 });
 on("open", "submit", () => openRequest(part("given").value));
 on("camera", "click", async () => {
@@ -115,6 +118,19 @@ async function home() {
   await balance();
 }
 
+async function deposit() {
+  const once = hex(crypto.getRandomValues(new Uint8Array(16)));
+  await ask(`/v1/accounts/${owner().id}/deposits`, { quarks: DEPOSIT, key: `wallet-${once}` });
+}
+
+/** Whether the account holds what is asked for; if not, made-up money is at hand. */
+async function isEnough() {
+  const held = await available(owner().id);
+  const isShort = request?.payment !== undefined && held < total(request.payment);
+  part("short").textContent = isShort ? `Your account has ${kin(held)}, which is not enough.` : "";
+  part("short").hidden = part("top-up").hidden = !isShort;
+}
+
 async function balance() {
   part("balance").textContent = kin(await available(owner().id));
 }
@@ -126,6 +142,7 @@ async function openRequest(text) {
   request = { seen, back: given.options?.confirmParams?.success?.url };
   part("given").value = "";
   show("request");
+  part("short").hidden = part("top-up").hidden = true;
   const { intent, terms, site } = seen;
   part("request-title").textContent = title(seen);
   const from = terms?.domain ? `${terms.domain}${terms.proved ? "" : " (not proved)"}` : site?.domain;
@@ -160,6 +177,7 @@ async function openRequest(text) {
   stateIs("Checked: signed by the shop", "good");
   part("request-note").textContent = "Nothing leaves your account before you confirm. What you sign says each of these lines, and no other node can use it.";
   part("request-title").focus();
+  await isEnough();
 }
 
 const PURPOSES = /** @type {Record<string, string>} */ ({ service_fee: "Service fee,", fee: "Share for", destination: "To" });
@@ -183,7 +201,9 @@ async function confirm() {
     if (seen.terms?.proved && seen.terms.domain) await login.relate(seen.terms.domain, owner());
     await decidedState(await pay.submit(payment, owner()));
   } catch (error) {
-    stateIs(payment === undefined ? "Not logged in" : "Not paid, as far as known here", "bad");
+    // Without an answer the payment may have gone through: the same one again cannot pay twice.
+    const known = error instanceof Refused ? "Not paid" : "Not paid, as far as known here";
+    stateIs(payment === undefined ? "Not logged in" : known, "bad");
     throw error;
   } finally {
     part("confirm").disabled = part("decline").disabled = false;
@@ -224,6 +244,7 @@ async function decidedState(intent) {
 async function decided(state, words, tone) {
   stateIs(words, tone);
   part("confirm").hidden = part("decline").hidden = true;
+  part("short").hidden = part("top-up").hidden = true;
   part("request-note").textContent = "";
   if (request === undefined) return;
   const { seen, payment, back } = request;
