@@ -22,6 +22,7 @@ await stage(async (stage) => {
     const counter = await open(shop.page(PRICE, { create: poem() }));
     assert.equal(await counter.button.innerText(), "Pay $0.25");
     await stage.shot(counter.page, "elements-button");
+    await stage.accessible(counter.page, "the shop's page with the button");
     await counter.press();
     const view = await counter.at("ready");
     await stage.shot(counter.page, "elements-modal-desktop");
@@ -204,13 +205,15 @@ await stage(async (stage) => {
 
   await scene("a payer with a phone who has paid before, and has to look for the app again", async () => {
     stage.expect(/codewallet:/);
-    const phone = await agent(await stage.visitor({ phone: true }));
+    const phone = await agent(await stage.visitor({ phone: true, dark: true }));
     const near = (/** @type {any} */ more) => shop.page(PRICE, { create: poem(more) }).replace(shop.url, shop.near);
     const counter = await open(near({}), phone);
     await counter.press();
     const view = await counter.at("ready");
     assert.equal(await view.locator("#stage").isVisible(), true, "who has no app is not sent into the void");
     await view.locator("summary").click();
+    await stage.shot(counter.page, "elements-modal-mobile-dark");
+    await stage.accessible(view, "the modal on a phone in the dark");
     await pay(await code(counter));
     await counter.hears("success");
     // From here on there is an app: it is opened at once, and the view waits behind it for as long as that may take.

@@ -46,7 +46,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     /// A busy shop's server and a household behind one address pass; nobody fills the node alone.
     fn default() -> Self {
-        Self { requests_per_second: NonZeroU32::new(100), connections: Some(256), proxies: Vec::new() }
+        Self { requests_per_second: NonZeroU32::new(25), connections: Some(256), proxies: Vec::new() }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Who may speak for a domain: every word of the protocol about it, and how little a stranger can make the node fetch.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prost::Message as _;
@@ -15,6 +18,7 @@ use quittance_code_api::wire::delimited;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::ids::{AccountId, Signature};
 use quittance_core::verify::relationship_signing_bytes;
+use quittance_outbound::{Addresses, Lookup, Outbound, Resolve};
 
 use crate::node::{Node, kin};
 use crate::recorded::{hex, recorded, text};
@@ -295,46 +299,69 @@ async fn a_domain_is_asked_once_for_many_and_forgotten_after_minutes() {
     assert_eq!(site.asked(), 6, "nobody is asked for the sake of what nobody signed");
 }
 
+/// Finds `example.com`; other names until it is told to let them hang, and then keeps their places.
+#[derive(Debug)]
+struct Sluggish {
+    address: SocketAddr,
+    hangs: AtomicBool,
+    held: Mutex<Vec<Lookup>>,
+}
+
+impl Resolve for Sluggish {
+    fn resolve<'a>(&'a self, host: &'a str, _: u16, lookup: Lookup) -> Addresses<'a> {
+        if host == "example.com" || !self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(async { Ok(vec![self.address]) });
+        }
+        self.held.lock().expect("no other holder panicked").push(lookup);
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Sluggish {
+    /// Takes every look-up's place: a third for names that were found before.
+    async fn fill(&self, door: &Outbound) {
+        let url = |n: usize| format!("http://www.other-{n}.example/");
+        for n in 0..16 {
+            door.check_url(&url(n)).await.expect("a name");
+        }
+        self.hangs.store(true, Ordering::SeqCst);
+        let urls: Vec<_> = (0..48).map(url).collect();
+        futures_util::future::join_all(urls.iter().map(|url| door.get(url))).await;
+        assert_eq!(self.held.lock().expect("no other holder panicked").len(), 48);
+    }
+
+    fn clear(&self) {
+        self.hangs.store(false, Ordering::SeqCst);
+        self.held.lock().expect("no other holder panicked").clear();
+    }
+}
+
 #[tokio::test]
 async fn a_busy_node_takes_no_domain_for_broken_and_keeps_the_keys_it_knew_for_a_while() {
     let site = Site::publishing(&[verifier().public_key()]).await;
+    let (address, hangs, held) = (site.address, AtomicBool::new(false), Mutex::default());
+    let resolver = Arc::new(Sluggish { address, hangs, held });
     let door = site.door(|door| {
-        (door.max_calls_per_host, door.get_timeout) = (1, Duration::from_millis(200));
+        (door.resolver, door.resolve_timeout) = (resolver.clone(), Duration::from_millis(100));
     });
     let node = site.node_behind(door.clone(), |_| {}).await;
     let order = |name: &str| asked(name, &verifier(), |_| {});
-    // Somebody else has the only place at that host for as long as a call may wait, and longer.
-    let occupy = || {
-        let door = door.clone();
-        let hang = async move {
-            for _ in 0..2 {
-                let _ = door.get("http://example.com/never").await;
-            }
-        };
-        tokio::spawn(hang)
-    };
-    let occupied = async || {
-        let busy = occupy();
-        let waits = occupy();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        [busy, waits]
-    };
-    let hangs = occupied().await;
+    let stranger = || asked("order-9", &KeyPair::from_seed(&[0x66; 32]), |_| {});
+    resolver.fill(&door).await;
     check(&node, order("order-1"), 503, "try again").await;
-    futures_util::future::join_all(hangs).await;
+    resolver.clear();
     node.send(order("order-1")).await.expect("it was not the domain that failed");
     assert_eq!(site.asked(), 1);
 
     pass(Duration::from_secs(301)).await;
-    let hangs = occupied().await;
+    resolver.fill(&door).await;
     node.send(order("order-2")).await.expect("the keys that it knew");
-    let stranger = asked("order-3", &KeyPair::from_seed(&[0x66; 32]), |_| {});
-    futures_util::future::join_all(hangs).await;
+    check(&node, stranger(), 403, "does not own domain").await;
     pass(Duration::from_secs(121)).await;
-    let hangs = occupied().await;
     check(&node, order("order-3"), 503, "try again").await;
-    futures_util::future::join_all(hangs).await;
-    check(&node, stranger, 403, "does not own domain").await;
+    resolver.clear();
+    node.send(order("order-3")).await.expect("it is asked as soon as it can be");
+    assert_eq!(site.asked(), 2);
 }
 
 /// Time goes by for whoever asks tokio for it, at once.

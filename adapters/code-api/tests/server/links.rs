@@ -142,14 +142,15 @@ async fn an_owner_makes_the_node_look_at_few_pages_at_a_time_and_a_busy_node_cal
         }
     }
     assert!(refused >= 10 && looked <= 10, "{looked} were looked at, {refused} were not");
-    // Others have every place at that host.
-    let hangs: Vec<_> = (0..8)
-        .map(|_| {
+    // Others have every place at that host, and others wait for them.
+    let mut hangs = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..4 {
             let door = door.clone();
-            tokio::spawn(async move { door.status("http://example.com/never").await })
-        })
-        .collect();
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            hangs.push(tokio::spawn(async move { door.status("http://example.com/never").await }));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
     let answer = coded(&node, &ask("http://example.com/.well-known/code-payments.json")).await;
     let (status, text) = answer.expect_err("no place");
     assert!(status == 503 && text.contains("try again"), "{status} {text}");
