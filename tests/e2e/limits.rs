@@ -10,6 +10,7 @@ use quittance_tests::here;
 use quittance_tests::http::{self, Answer};
 use quittance_tests::people::{MERCHANT, create, order};
 use quittance_tests::process::{Here, Server, text};
+use quittance_tests::socket::{BINARY, Socket};
 
 const HERE: Here = here!();
 /// A household behind one address, which a proxy on this machine names.
@@ -84,6 +85,15 @@ fn an_address_that_asks_too_much_is_told_when_to_ask_again_in_the_words_it_speak
         assert!(said.contains("too many requests"), "{what}: {said}");
     }
     assert_eq!(ask(address, "203.0.113.8", status, "", b"").status, 200, "somebody else");
+    // A socket is one request, and each call over it another.
+    let mut socket = Socket::open_from(address, "/v1/api/", "203.0.113.9").expect("a socket");
+    let said = |socket: &mut Socket| {
+        socket.send(BINARY, &envelope).expect("a frame");
+        let (_, answer) = socket.receive().expect("an answer").expect("a frame");
+        envelope::decode_response(&answer).expect("an envelope")
+    };
+    let answered = (0..9).map_while(|_| said(&mut socket).ok()).count();
+    assert!((3..9).contains(&answered), "{answered} calls over one socket, at a limit of 4 at once");
     assert_eq!(http::get(address, "/v1/node").unwrap().status, 200, "this machine itself");
     server.stop();
 }

@@ -25,9 +25,21 @@ impl Socket {
     /// # Errors
     /// No connection, or no upgrade.
     pub fn open(address: &str, path: &str) -> io::Result<Self> {
+        Self::upgrade(address, path, "")
+    }
+
+    /// The same through a proxy that says for whom it asks.
+    ///
+    /// # Errors
+    /// No connection, or no upgrade.
+    pub fn open_from(address: &str, path: &str, from: &str) -> io::Result<Self> {
+        Self::upgrade(address, path, &format!("x-forwarded-for: {from}\r\n"))
+    }
+
+    fn upgrade(address: &str, path: &str, headers: &str) -> io::Result<Self> {
         let mut stream = http::connect(address)?;
         let upgrade = format!(
-            "GET {path} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: cXVpdHRhbmNlIHRlc3RzIQ==\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: cXVpdHRhbmNlIHRlc3RzIQ==\r\n\r\n"
         );
         stream.write_all(upgrade.as_bytes())?;
         let mut head = Vec::new();

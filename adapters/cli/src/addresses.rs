@@ -19,6 +19,7 @@ use axum::response::Response;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
+use quittance_code_api::server::Origin;
 
 /// Where proxies say for whom they ask.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -45,7 +46,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     /// A busy shop's server and a household behind one address pass; nobody fills the node alone.
     fn default() -> Self {
-        Self { requests_per_second: NonZeroU32::new(100), connections: Some(256), proxies: Vec::new() }
+        Self { requests_per_second: NonZeroU32::new(25), connections: Some(256), proxies: Vec::new() }
     }
 }
 
@@ -149,12 +150,14 @@ impl Addresses {
         Some(Share { addresses: Arc::clone(self), counted })
     }
 
-    /// Counts a request; how long to wait where its address has asked too much.
-    fn request(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
-        match (&self.requests, self.origin(peer, headers)) {
-            (Some(rates), Some(origin)) => rates.check(origin),
-            _ => Ok(()),
-        }
+    /// Counts a request from what counts as one address; how long to wait where it has asked too much.
+    pub(crate) fn count(&self, address: IpAddr) -> Result<(), Duration> {
+        self.requests.as_ref().map_or(Ok(()), |rates| rates.check(address))
+    }
+
+    /// What counts as the address that asks, by its first; `None` for a request that is not counted.
+    fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        self.origin(peer, headers).map(|origin| address(origin).network())
     }
 
     /// Whose request it is; `None` for one that a trusted machine asks for itself.
@@ -218,12 +221,17 @@ impl Drop for Share {
 pub(crate) async fn admit(
     State(addresses): State<Arc<Addresses>>,
     peer: Option<Extension<Peer>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let Some(Extension(Peer(peer))) = peer else { return next.run(request).await };
-    match addresses.request(peer, request.headers()) {
-        Ok(()) => next.run(request).await,
+    let Some(address) = addresses.caller(peer, request.headers()) else { return next.run(request).await };
+    match addresses.count(address) {
+        Ok(()) => {
+            // What one request asks for can be long and much: a stream, the frames of a socket.
+            request.extensions_mut().insert(Origin(address));
+            next.run(request).await
+        }
         Err(wait) => {
             let busy = quittance_code_api::server::too_many_requests(&request, wait);
             busy.unwrap_or_else(|| quittance_http_api::too_many_requests(wait))
@@ -264,6 +272,12 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// A request without headers.
+    fn ask(addresses: &Addresses, peer: &str) -> Result<(), Duration> {
+        let caller = addresses.caller(ip(peer), &HeaderMap::new());
+        caller.map_or(Ok(()), |address| addresses.count(address))
+    }
+
     fn addresses(most: u32) -> Arc<Addresses> {
         Addresses::new(Limits {
             requests_per_second: NonZeroU32::new(most),
@@ -275,7 +289,7 @@ mod tests {
     #[test]
     fn an_address_that_asks_too_much_waits_and_keeps_nobody_else_waiting() {
         let addresses = addresses(2);
-        let ask = |text: &str| addresses.request(ip(text), &HeaderMap::new());
+        let ask = |peer: &str| ask(&addresses, peer);
         let passed = (0..100).filter(|_| ask("203.0.113.7").is_ok()).count();
         assert!((8..12).contains(&passed), "four seconds' worth at once, and hardly more: {passed}");
         let wait = ask("203.0.113.7").unwrap_err();
@@ -292,9 +306,7 @@ mod tests {
     #[test]
     fn a_site_with_sixty_thousand_networks_is_no_sixty_thousand_strangers() {
         let addresses = addresses(2);
-        let ask = |site: u16, network: u16| {
-            addresses.request(ip(&format!("2001:db8:{site:x}:{network:x}::1")), &HeaderMap::new())
-        };
+        let ask = |site: u16, network: u16| ask(&addresses, &format!("2001:db8:{site:x}:{network:x}::1"));
         let passed = (0..1_000).filter(|network| ask(1, *network).is_ok()).count();
         assert!((64..72).contains(&passed), "{passed}");
         assert_eq!(ask(2, 0), Ok(()));
@@ -330,7 +342,7 @@ mod tests {
     #[test]
     fn a_proxy_that_does_not_say_for_whom_it_asks_is_seen_and_limited() {
         let addresses = addresses(2);
-        let ask = |peer: &str| addresses.request(ip(peer), &HeaderMap::new());
+        let ask = |peer: &str| ask(&addresses, peer);
         assert!((0..100).all(|_| ask("127.0.0.1").is_ok()));
         assert!(!addresses.silent_proxy.load(Ordering::Relaxed));
         let passed = (0..100).filter(|_| ask("10.1.2.3").is_ok()).count();

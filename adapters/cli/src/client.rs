@@ -30,7 +30,9 @@ impl Client {
     pub(crate) fn new(server: &str) -> Result<Self, CliError> {
         // Installed once per process; a second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // HTTP/2 is in the library for gRPC's sake, and would be agreed on with TLS.
         let http = reqwest::Client::builder()
+            .http1_only()
             .connect_timeout(Duration::from_secs(5))
             .timeout(TIMEOUT)
             .build()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
 use ed25519_dalek::SigningKey;
-use quittance_code_api::server::{self as code_api, Destinations};
+use quittance_code_api::server::{self as code_api, Admit, Destinations};
 use quittance_core::command::Request;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::frame::Tip;
@@ -181,6 +181,9 @@ impl Node {
         if let Some(prefix) = options.link_prefix.clone() {
             protocol.link_prefix = prefix;
         }
+        let addresses = Addresses::new(options.limits.clone());
+        let counted = Arc::clone(&addresses);
+        protocol.admit = Some(Admit::new(move |address| counted.count(address)));
         let sockets = protocol.tasks.clone();
         native.shutdown = shutdown.clone();
         let routes = code_api::router(engine.handle(), protocol)
@@ -188,7 +191,6 @@ impl Node {
             .merge(quittance_pages::router(engine.handle(), pages))
             .merge(keys::published(&key.verifying_key()))
             .fallback(quittance_http_api::not_found);
-        let addresses = Addresses::new(options.limits.clone());
         let routes = routes.layer(from_fn_with_state(Arc::clone(&addresses), addresses::admit));
         if let Some(source) = options.rate_source.clone() {
             let mut feed = rates::Feed::new(source, engine.handle(), outbound.clone());

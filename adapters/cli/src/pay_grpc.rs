@@ -15,6 +15,7 @@ use quittance_code_api::proto::code::transaction::v2 as transaction;
 use quittance_code_api::proto::code::transaction::v2::error_details::Type;
 use quittance_code_api::proto::code::transaction::v2::submit_intent_response::{Error, Response};
 use quittance_code_api::solana::instruction::Locked;
+use quittance_code_api::submission::agreement;
 use quittance_code_api::wire;
 use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::{AccountId, IntentId, NodeId, Signature};
@@ -61,11 +62,11 @@ pub(crate) async fn pay(
     let amount = document::amount(terms.currency, terms.amount);
     output.note(&format!("terms     {amount} {} for {}", terms.currency, terms.destination));
     note_site(&terms, output);
-    let repeated = paid_before(&grpc, id, &owner, node).await?;
-    if !repeated {
-        submit(&grpc, id, node, &owner, &terms, bounds, output).await?;
-    }
-    paid(client, id, &owner, &terms, wait, repeated).await
+    let made = match paid_before(&grpc, id, &owner, node).await? {
+        true => None,
+        false => Some(submit(&grpc, id, node, &owner, &terms, bounds, output).await?),
+    };
+    paid(client, id, &owner, &terms, wait, made.as_deref()).await
 }
 
 /// The key pair that whoever has seen the code shares.
@@ -126,6 +127,7 @@ async fn paid_before(grpc: &Grpc, id: IntentId, owner: &KeyPair, node: NodeId) -
     Ok(source.is_some_and(|source| source.value == vault.0))
 }
 
+/// What was signed and accepted: the actions.
 async fn submit(
     grpc: &Grpc,
     id: IntentId,
@@ -134,7 +136,7 @@ async fn submit(
     terms: &Terms,
     bounds: &Bounds,
     output: &Output,
-) -> Result<(), CliError> {
+) -> Result<Vec<u8>, CliError> {
     let rates: currency::GetAllRatesResponse =
         grpc.call(Method::GetAllRates, &currency::GetAllRatesRequest { timestamp: None }).await?;
     let rate = |currency: Currency| {
@@ -173,7 +175,7 @@ async fn submit(
     loop {
         let draft = order.draft(owner).map_err(|error| refuse(error.to_string()))?;
         match exchange(grpc, &draft, owner).await? {
-            None => return Ok(()),
+            None => return Ok(draft.signed().to_vec()),
             Some(error) if order.service_fee.is_some() && reason(&error) == NO_FEE => {
                 order.service_fee = None;
             }
@@ -223,14 +225,14 @@ pub(crate) fn reason(error: &Error) -> &str {
     reasons.into_iter().next().unwrap_or("no reason given")
 }
 
-/// How it ended, after checking that the payment which the sequencer shows is the one that was made.
+/// How it ended, after checking that the payment which the sequencer shows is the one that was made: now, or before.
 async fn paid(
     client: &Client,
     id: IntentId,
     owner: &KeyPair,
     terms: &Terms,
     wait: Duration,
-    repeated: bool,
+    made: Option<&[u8]>,
 ) -> Result<Paid, CliError> {
     let unknown = |error: CliError| {
         let message = format!("the payment was accepted, but not how it ended: {}", error.message());
@@ -240,26 +242,50 @@ async fn paid(
     let steps = client.why(&id).await.map_err(unknown)?;
     let submitted = steps.iter().rev().find(|step| step.cause == "submit" && step.guard.is_none());
     let position = submitted.and_then(|step| step.positions.last()).copied();
-    let payment = intent.payment.as_ref().and_then(|payment| {
-        let payload = BASE64.decode(payment.payload.as_bytes()).ok()?;
-        Payment::from_bytes(&payload).ok()
-    });
-    let is_ours = |payment: &Payment| {
-        payment.payer == AccountId(owner.public_key().0)
-            && payment.transfers.last().map(|last| last.destination) == Some(terms.destination)
-            && payment.total().is_some_and(|total| total > Quarks::ZERO)
-    };
-    let (Some(payment), Some(position)) = (payment.filter(is_ours), position) else {
+    let payment = intent.payment.as_ref().and_then(|shown| own(shown, id, owner.public_key(), terms, made));
+    let (Some(payment), Some(position)) = (payment, position) else {
         return Err(CliError::failed(format!("{} shows another payment than the one made", client.server())));
     };
+    let repeated = made.is_none();
     let accepted = document::Accepted { id: id.to_string(), state: intent.state.clone(), position, repeated };
     Ok(Paid { intent, payment, accepted })
+}
+
+/// The payment that is shown, if the payer has signed it: these very actions, where they were made now.
+fn own(
+    shown: &document::Payment,
+    id: IntentId,
+    owner: PublicKey,
+    terms: &Terms,
+    made: Option<&[u8]>,
+) -> Option<Payment> {
+    let payload = BASE64.decode(shown.payload.as_bytes()).ok()?;
+    let payment = Payment::from_bytes(&payload).ok()?;
+    let is_of_these_terms = (payment.intent, payment.payer) == (id, AccountId(owner.0))
+        && (payment.currency, payment.amount) == (terms.currency, terms.amount)
+        && payment.transfers.last().map(|last| last.destination) == Some(terms.destination)
+        && payment.total().is_some_and(|total| total > Quarks::ZERO);
+    let signed = match &shown.submit_actions {
+        Some(actions) => {
+            let actions = BASE64.decode(actions.as_bytes()).ok()?;
+            agreement::payment(&actions, &payment).ok()?;
+            actions
+        }
+        // One that was made before may have been made with the native API.
+        None => payload,
+    };
+    let signature: Signature = shown.signature.parse().ok()?;
+    let is_the_one = made.is_none_or(|made| made == signed);
+    (is_of_these_terms && is_the_one && is_signed_by(&owner.0, &signed, &signature)).then_some(payment)
 }
 
 #[cfg(test)]
 mod tests {
     use quittance_code_api::request::{NonceOptions, PaymentOptions};
     use quittance_code_api::wire::delimited;
+    use quittance_core::ids::Timestamp;
+    use quittance_core::metadata::Metadata;
+    use quittance_core::payment::{Purpose, Transfer};
 
     use super::*;
 
@@ -301,5 +327,85 @@ mod tests {
             assert_eq!(genuine(&answer, id).unwrap(), None);
         }
         assert!(genuine(b"no messages", id).is_err());
+    }
+
+    /// Lost if this fails: a sequencer takes another payment than the one that was signed, and the payer is told that all is well.
+    #[test]
+    fn a_payment_is_ones_own_when_one_has_signed_it() {
+        let owner = KeyPair::from_seed(&[7; 32]);
+        let (id, node, key) = (IntentId([3; 32]), PublicKey([4; 32]), owner.public_key());
+        let (destination, amount) = (AccountId([5; 32]), NativeAmount::from_hundredths(250_000).unwrap());
+        let terms = Terms {
+            destination,
+            currency: Currency::KIN,
+            amount,
+            fees: Vec::new(),
+            expires_at: None,
+            metadata: Metadata::default(),
+            site: None,
+        };
+        let actions = |destination| {
+            let order = Order {
+                intent: PublicKey(id.0),
+                node,
+                destination,
+                currency: Currency::KIN,
+                amount,
+                fees: &[],
+                rate: Rate::ONE,
+                service_fee: None,
+            };
+            order.draft(&owner).unwrap().signed().to_vec()
+        };
+        let payment = Payment {
+            node: NodeId(node.0),
+            intent: id,
+            payer: AccountId(key.0),
+            currency: Currency::KIN,
+            amount,
+            rate: Rate::ONE,
+            transfers: vec![Transfer {
+                purpose: Purpose::Destination,
+                destination,
+                quarks: Quarks::new(250_000_000),
+            }],
+            valid_until: Timestamp(9),
+        };
+        let shown = |payment: &Payment, actions: &[u8], signature: [u8; 64]| document::Payment {
+            payer: payment.payer.to_string(),
+            rate: "1".into(),
+            quarks: 250_000_000,
+            transfers: Vec::new(),
+            payload: BASE64.encode(&payment.to_bytes()),
+            submit_actions: Some(BASE64.encode(actions)),
+            signature: Signature(signature).to_string(),
+            transactions: Vec::new(),
+        };
+        let (made, other) = (actions(destination), actions(AccountId([6; 32])));
+        let honest = shown(&payment, &made, owner.sign(&made));
+        for made in [None, Some(made.as_slice())] {
+            assert_eq!(own(&honest, id, key, &terms, made).as_ref(), Some(&payment));
+        }
+        let native = document::Payment {
+            submit_actions: None,
+            signature: Signature(owner.sign(&payment.to_bytes())).to_string(),
+            ..honest.clone()
+        };
+        assert_eq!(own(&native, id, key, &terms, None).as_ref(), Some(&payment));
+        let mut dearer = payment.clone();
+        dearer.transfers[0].quarks = Quarks::new(250_000_001);
+        let stranger = KeyPair::from_seed(&[8; 32]);
+        for (shown, made) in [
+            (shown(&dearer, &made, owner.sign(&made)), None),
+            (shown(&payment, &made, [1; 64]), None),
+            (shown(&payment, &made, stranger.sign(&made)), None),
+            (shown(&payment, &other, owner.sign(&other)), None),
+            (honest.clone(), Some(other.as_slice())),
+            (native, Some(made.as_slice())),
+            (document::Payment { submit_actions: None, ..honest.clone() }, None),
+        ] {
+            assert_eq!(own(&shown, id, key, &terms, made), None, "{shown:?}");
+        }
+        assert_eq!(own(&honest, IntentId([9; 32]), key, &terms, None), None);
     }
 }

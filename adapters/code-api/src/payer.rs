@@ -158,6 +158,11 @@ impl Draft {
         &self.raw
     }
 
+    /// What the owner's signature covers: the serialized `SubmitActions` without it.
+    pub fn signed(&self) -> &[u8] {
+        &self.submission.signed
+    }
+
     /// The first message of the call: the serialized `SubmitIntentRequest`.
     pub fn first_message(&self) -> Vec<u8> {
         crate::wire::delimited(1, &self.raw)

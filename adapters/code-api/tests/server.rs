@@ -4,10 +4,10 @@
 mod asked;
 #[path = "server/captures.rs"]
 mod captures;
+#[path = "server/crowd.rs"]
+mod crowd;
 #[path = "server/domains.rs"]
 mod domains;
-#[path = "server/flood.rs"]
-mod flood;
 #[path = "server/grpc.rs"]
 mod grpc;
 #[path = "server/grpc_client.rs"]

@@ -109,27 +109,44 @@ pub(crate) async fn create(
         return Err(Problem::malformed("terms.site", expected, "a site"));
     }
     let signature = self::signature(&signature)?;
-    if let Destinations::Known(known) = &api.options.destinations {
-        let (known, terms) = (known.clone(), terms.clone());
-        let stranger = move |state: &Known| match state.intent(&intent) {
-            // What was taken once is answered again; the engine says whether this is the same.
-            Some(_) => None,
-            None => stranger(&terms, |account| known.contains(account) || state.ledger().contains(account)),
-        };
-        if let Some((field, account)) = api.engine.query_about(Key::Intent(intent), stranger).await? {
-            return Err(Problem::unknown_destination(&field, account));
-        }
-    }
+    receivers(&api, intent, &terms).await?;
     let create = Request::Create { intent, terms, signed: Unproven::native(signature) };
     Ok(Json(told(intent, api.engine.execute(create).await?)))
 }
 
-/// Who would be paid and is not known here.
-fn stranger(terms: &Terms, is_known: impl Fn(&AccountId) -> bool) -> Option<(String, AccountId)> {
+/// Checks who would be paid: accounts that are known here, and none that a site knows somebody by. Those are for their sites
+/// alone (protocol e.3), and no site can be proved here.
+async fn receivers(api: &Api, intent: IntentId, terms: &Terms) -> Result<(), Problem> {
+    let (destinations, terms) = (api.options.destinations.clone(), terms.clone());
+    let check = move |state: &Known| {
+        // What was taken once is answered again; the engine says whether this is the same.
+        if state.intent(&intent).is_some() {
+            return Ok(());
+        }
+        let is_known = |account: &AccountId| match &destinations {
+            Destinations::Any => true,
+            Destinations::Known(known) => known.contains(account) || state.ledger().contains(account),
+        };
+        let is_of_a_site = |account: &AccountId| state.relationships().get(account).is_some();
+        if let Some((field, account)) = first_that_is_not(&terms, |account| !is_of_a_site(account)) {
+            let expected = "an account by which no site knows somebody: such a one is asked for by its site, over the \
+                            official protocol";
+            return Err(Problem::malformed(&field, expected, account));
+        }
+        match first_that_is_not(&terms, is_known) {
+            Some((field, account)) => Err(Problem::unknown_destination(&field, account)),
+            None => Ok(()),
+        }
+    };
+    api.engine.query_about(Key::Intent(intent), check).await?
+}
+
+/// The first account that would be paid and is not one of these, and where it is named.
+fn first_that_is_not(terms: &Terms, is_one: impl Fn(&AccountId) -> bool) -> Option<(String, AccountId)> {
     let fees = terms.fees.iter().enumerate();
     let fees = fees.map(|(i, fee)| (format!("terms.fees[{i}].destination"), fee.destination));
     let parties = [("terms.destination".into(), terms.destination)].into_iter().chain(fees);
-    parties.into_iter().find(|(_, account)| !is_known(account))
+    parties.into_iter().find(|(_, account)| !is_one(account))
 }
 
 pub(crate) async fn refund(

@@ -14,7 +14,7 @@ use crate::proto::code::account::v1::token_account_info::{BalanceSource, Blockch
 use crate::proto::code::common::v1 as common;
 use crate::proto::code::common::v1::relationship::Type;
 use crate::schema::KEY_AND_SIGNATURE;
-use crate::solana::address::{KIN_MINT, Timelock};
+use crate::solana::address::KIN_MINT;
 use crate::status::Status;
 use crate::validate::Validate;
 use crate::wire;
@@ -47,8 +47,9 @@ pub(super) async fn token_account_infos(
     }
     let look = move |state: &State| accounts(state, owner);
     let accounts = api.engine.query(look).await.map_err(refusal::unanswered)?;
-    let time_authority = PublicKey(api.engine.node().0);
-    let infos: Vec<_> = accounts.into_iter().map(|account| account.info(owner, time_authority)).collect();
+    let vaults = api.vaults.of(accounts.iter().map(|account| account.authority).collect()).await?;
+    let infos: Vec<_> =
+        accounts.into_iter().zip(vaults).map(|(account, vault)| account.info(owner, vault)).collect();
     let result = if infos.is_empty() { Found::NotFound } else { Found::Ok };
     Ok(account::GetTokenAccountInfosResponse {
         result: result.into(),
@@ -79,8 +80,7 @@ fn accounts(state: &State, owner: PublicKey) -> Vec<Held> {
 }
 
 impl Held {
-    fn info(self, owner: PublicKey, time_authority: PublicKey) -> (String, account::TokenAccountInfo) {
-        let vault = Timelock::of(self.authority, time_authority).vault.address;
+    fn info(self, owner: PublicKey, vault: PublicKey) -> (String, account::TokenAccountInfo) {
         let account_type = match self.site {
             None => common::AccountType::Primary,
             Some(_) => common::AccountType::Relationship,

@@ -4,15 +4,13 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::{envelope_http, json_v1};
-use crate::status::{Code, Status};
+use super::{envelope_http, json_v1, places};
 
 /// The answer to somebody who asks too much, in the words of the protocol that the request speaks, with how long to wait. `None`
 /// for a request to none of [`router`](super::router)'s routes.
 #[must_use]
 pub fn too_many_requests(request: &Request, wait: Duration) -> Option<Response> {
-    let text = format!("too many requests from this address; try again in {} ms", wait.as_millis().max(1));
-    let status = Status::new(Code::ResourceExhausted, text);
+    let status = places::too_much(wait);
     let path = request.uri().path();
     let kind = request.headers().get(header::CONTENT_TYPE);
     let is_grpc = kind.and_then(|kind| kind.to_str().ok()).is_some_and(|k| k.starts_with("application/grpc"));

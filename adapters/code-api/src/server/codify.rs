@@ -13,7 +13,7 @@ use super::site::Raw;
 use super::{Api, refusal};
 use crate::envelope::{Method, decode_body};
 use crate::key::{PublicKey, SignatureBytes};
-use crate::limits;
+use crate::limits::{self, MicroPaymentLimit};
 use crate::number::{hundredths_from_double, hundredths_to_double};
 use crate::proto::code::micropayment::v1 as micropayment;
 use crate::proto::code::micropayment::v1::codify_response::Result as Codified;
@@ -47,8 +47,8 @@ struct Link {
 
 /// `MicroPayment.Codify`.
 ///
-/// Saying the same again gives the same link. The page is fetched last, so that nobody without an account here can make the node
-/// fetch anything; otherwise the order is the protocol's.
+/// Saying the same again gives the same link, without a look at its page. The page is fetched last, so that nobody without an
+/// account here can make the node fetch anything, and who has one only so much; otherwise the order is the protocol's.
 pub(super) async fn codify(api: &Api, body: &[u8]) -> Result<micropayment::CodifyResponse, Status> {
     let door = api.options.outbound.as_ref().ok_or_else(|| refusal::not_available(Method::Codify))?;
     let request: micropayment::CodifyRequest = decode_body(body)?;
@@ -79,23 +79,31 @@ pub(super) async fn codify(api: &Api, body: &[u8]) -> Result<micropayment::Codif
     let Some(limit) = limits::micro_payment(&request.currency) else {
         return refused(Codified::UnsupportedCurrency);
     };
-    let hundredths = hundredths_from_double(request.native_amount)
-        .map_err(|error| Status::invalid_argument(format!("native amount: {error}")))?;
-    if !limit.admits(hundredths) {
+    let Some(hundredths) = admitted(request.native_amount, limit)? else {
         return refused(Codified::NativeAmountExceedsLimit);
-    }
-    let turn = api.looks.enter(&owner.to_string(), PATIENCE).await;
-    let _turn = turn.ok_or_else(|| {
-        let text = format!("expected at most {MAX_LOOKS} pages of one owner at a time; try again");
-        Status::new(Code::ResourceExhausted, text)
-    })?;
-    if !is_there(door, &request.url).await? {
-        return refused(Codified::InvalidUrl);
+    };
+    if request.currency == "kin" && !hundredths.is_multiple_of(100) {
+        return Err(Status::invalid_argument("native amount can't include fractional kin"));
     }
     let currency = request.currency.as_bytes().try_into().map_err(|_| missing())?;
     let link = Link { owner, currency, hundredths, url: request.url };
-    let table = api.options.links.clone();
-    let path = blocking(move || keep(&table, &link)).await?;
+    let (table, known) = (api.options.links.clone(), link.clone());
+    let path = match blocking(move || find(&table, &known)).await? {
+        Some(path) => path,
+        None => {
+            let turn = api.looks.enter(&owner.to_string(), PATIENCE).await;
+            let _turn = turn.ok_or_else(|| {
+                let text = format!("expected at most {MAX_LOOKS} pages of one owner at a time; try again");
+                Status::new(Code::ResourceExhausted, text)
+            })?;
+            api.fetches.count(owner)?;
+            if !is_there(door, &link.url).await? {
+                return refused(Codified::InvalidUrl);
+            }
+            let table = api.options.links.clone();
+            blocking(move || keep(&table, &link)).await?
+        }
+    };
     Ok(answer(Codified::Ok, format!("{}{path}", api.options.link_prefix)))
 }
 
@@ -133,6 +141,16 @@ fn answer(result: Codified, codified_url: String) -> micropayment::CodifyRespons
     micropayment::CodifyResponse { result: result.into(), codified_url }
 }
 
+/// The hundredths of an amount within the limit; `None` outside of it, whatever its digits.
+fn admitted(amount: f64, limit: MicroPaymentLimit) -> Result<Option<u64>, Status> {
+    let bounds = hundredths_to_double(limit.min_hundredths)..=hundredths_to_double(limit.max_hundredths);
+    if amount.is_finite() && !bounds.contains(&amount) {
+        return Ok(None);
+    }
+    let hundredths = hundredths_from_double(amount);
+    hundredths.map(Some).map_err(|error| Status::invalid_argument(format!("native amount: {error}")))
+}
+
 async fn is_there(door: &Outbound, url: &str) -> Result<bool, Status> {
     match door.status(url).await {
         Ok(status) => Ok(status == 200),
@@ -144,19 +162,30 @@ async fn is_there(door: &Outbound, url: &str) -> Result<bool, Status> {
     }
 }
 
-/// The path of a link: the one it has, or a new one.
-fn keep(table: &Arc<dyn Table>, link: &Link) -> Result<String, Status> {
+/// The path that a link has already.
+///
+/// # Errors
+/// It has none, and its owner can have no more.
+fn find(table: &Arc<dyn Table>, link: &Link) -> Result<Option<String>, Status> {
     let failed = |error: TableError| failed(&error);
-    let bytes = link.to_bytes();
-    let known = [BY_OWNER, &link.owner.0, blake3::hash(&bytes).as_bytes()].concat();
-    if let Some(path) = table.get(&known).map_err(failed)? {
-        return String::from_utf8(path).map_err(|_| store_failed());
+    if let Some(path) = table.get(&link.key()).map_err(failed)? {
+        return String::from_utf8(path).map(Some).map_err(|_| store_failed());
     }
     let owners = [BY_OWNER, &link.owner.0].concat();
     if table.scan(&owners, MAX_LINKS).map_err(failed)?.len() >= MAX_LINKS {
         let text = format!("expected at most {MAX_LINKS} links of one owner");
         return Err(Status::new(Code::ResourceExhausted, text));
     }
+    Ok(None)
+}
+
+/// The path of a link: the one it has, or a new one.
+fn keep(table: &Arc<dyn Table>, link: &Link) -> Result<String, Status> {
+    if let Some(path) = find(table, link)? {
+        return Ok(path);
+    }
+    let failed = |error: TableError| failed(&error);
+    let (bytes, known) = (link.to_bytes(), link.key());
     for _ in 0..TRIES {
         let path = random_path()?;
         let key = [BY_PATH, path.as_bytes()].concat();
@@ -193,6 +222,11 @@ fn failed(error: &TableError) -> Status {
 }
 
 impl Link {
+    /// Under which its path is kept.
+    fn key(&self) -> Vec<u8> {
+        [BY_OWNER, &self.owner.0, blake3::hash(&self.to_bytes()).as_bytes()].concat()
+    }
+
     /// Version 1: 1, the owner, the currency, the hundredths, the URL to the end.
     fn to_bytes(&self) -> Vec<u8> {
         let hundredths = self.hundredths.to_le_bytes();

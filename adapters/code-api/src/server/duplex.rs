@@ -4,6 +4,7 @@ use std::future::Future;
 
 use axum::body::Bytes;
 
+use super::places::Origin;
 use super::{Api, keep_alive, refusal, submit};
 use crate::envelope::Method;
 use crate::status::Status;
@@ -37,9 +38,14 @@ pub(super) fn is_duplex(method: Method) -> bool {
 ///
 /// # Errors
 /// What the client is told last. `Ok` ends the call without a failure.
-pub(super) async fn converse(api: &Api, method: Method, line: &mut impl Duplex) -> Result<(), Status> {
+pub(super) async fn converse(
+    api: &Api,
+    origin: Option<Origin>,
+    method: Method,
+    line: &mut impl Duplex,
+) -> Result<(), Status> {
     match method {
-        Method::OpenMessageStreamWithKeepAlive => keep_alive::run(api, line).await,
+        Method::OpenMessageStreamWithKeepAlive => keep_alive::run(api, origin, line).await,
         Method::SubmitIntent => submit::run(api, line).await,
         other => Err(refusal::not_available(other)),
     }

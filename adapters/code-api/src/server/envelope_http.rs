@@ -8,6 +8,7 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use super::body::{self, Unread};
+use super::places::{self, Origin};
 use super::{Api, calls, duplex, hub, messaging, web_socket};
 use crate::envelope::{
     Call, EnvelopeError, MAX_ENVELOPE_LEN, Method, decode_request, failed_response, ok_response_bytes,
@@ -30,7 +31,7 @@ pub(super) async fn serve(
         _ => {}
     }
     match upgrade {
-        Ok(upgrade) => web_socket::accept(api, upgrade),
+        Ok(upgrade) => web_socket::accept(api, places::origin(request.extensions()), upgrade),
         Err(rejection) if request.headers().contains_key(header::UPGRADE) => {
             let text = format!("expected a WebSocket upgrade: {rejection}");
             envelope(StatusCode::BAD_REQUEST, failed_response(&Status::invalid_argument(text)))
@@ -55,6 +56,7 @@ pub(super) fn refused(status: &Status) -> Response {
 }
 
 async fn post(api: &Api, request: Request) -> Response {
+    let origin = places::origin(request.extensions());
     let body = match body::read(api, request).await {
         Ok(body) => body,
         Err(Unread::TooLong) => {
@@ -70,7 +72,7 @@ async fn post(api: &Api, request: Request) -> Response {
     };
     let answer = match decode_request(&body) {
         Err(error) => return undecodable(&error),
-        Ok(call) if call.method == Method::OpenMessageStream => first_message(api, &call).await,
+        Ok(call) if call.method == Method::OpenMessageStream => first_message(api, origin, &call).await,
         Ok(call) if duplex::is_duplex(call.method) => Err(one_way(call.method)),
         Ok(call) => calls::answer(api, &call).await,
     };
@@ -87,9 +89,9 @@ fn one_way(method: Method) -> Status {
 }
 
 /// A stream over plain HTTP gets its first message (protocol c.1).
-async fn first_message(api: &Api, call: &Call) -> Result<Vec<u8>, Status> {
-    let _place = api.sockets.try_acquire().map_err(|_| web_socket::too_many())?;
-    let mut stream = messaging::open(api, &call.body).await?;
+async fn first_message(api: &Api, origin: Option<Origin>, call: &Call) -> Result<Vec<u8>, Status> {
+    let _place = api.places.take(origin)?;
+    let mut stream = messaging::open(api, origin, &call.body).await?;
     tokio::select! {
         () = api.options.shutdown.cancelled() => Err(hub::shutting_down()),
         first = timeout(FIRST_MESSAGE_WAIT, stream.next()) => {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inbox::store_failed;
 use super::letter::{Letter, metadata};
+use super::places::Origin;
 use super::refusal::unavailable;
 use crate::proto::code::transaction::v2 as transaction;
 use crate::status::{Code, Status};
@@ -21,7 +22,11 @@ const BUFFER: usize = 64;
 /// Records handed out before other tasks of the thread get a turn.
 const TURN: usize = 128;
 
-/// Hands each new message to the stream that is open for its rendezvous key. Follows the log once, whatever the number of
+/// The streams of one rendezvous key whose clients signed, and as many whose clients did not: a page in two browsers, and a few
+/// old ones whose clients' leaving was not noticed yet.
+const MAX_OF_A_KIND: usize = 4;
+
+/// Hands each new message to the streams that are open for its rendezvous key. Follows the log once, whatever the number of
 /// streams, and not at all while there are none.
 #[derive(Debug, Clone)]
 pub(super) struct Hub(Arc<Shared>);
@@ -37,16 +42,31 @@ struct Shared {
 struct Streams {
     opened: u64,
     following: bool,
-    open: HashMap<IntentId, Slot>,
+    open: HashMap<IntentId, Slots>,
+}
+
+/// The streams of one key, the oldest first.
+#[derive(Debug, Default)]
+struct Slots {
+    all: Vec<Slot>,
+    /// Of a payment whose record has come, until the one that says it was accepted. Both are in one frame.
+    metadata: Option<transaction::Metadata>,
 }
 
 #[derive(Debug)]
 struct Slot {
     number: u64,
+    client: Client,
     letters: mpsc::Sender<Letter>,
-    /// Of a payment whose record has come, until the one that says it was accepted. Both are in one frame.
-    metadata: Option<transaction::Metadata>,
     end: Arc<OnceLock<Status>>,
+}
+
+/// Who opens a stream, as far as that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client {
+    /// By the key. Who knows no more than an intent's id cannot, and must not come in the way of those who can.
+    pub(super) has_signed: bool,
+    pub(super) origin: Option<Origin>,
 }
 
 /// What is new for one rendezvous key, from the moment it was opened. Dropping it closes it.
@@ -64,11 +84,12 @@ impl Hub {
         Self(Arc::new(Shared { engine, shutdown, streams: Mutex::default() }))
     }
 
-    /// Opens the stream of a rendezvous key and ends the one that is open for it.
+    /// Opens a stream of a rendezvous key. Where as many of the same kind are open as may be, the client's own oldest ends, or
+    /// the oldest when the client has none.
     ///
     /// It delivers every message behind the position that the engine's state has after this call, and may deliver some from
     /// before: whoever replays first drops those.
-    pub(super) fn open(&self, intent: IntentId) -> Result<Stream, Status> {
+    pub(super) fn open(&self, intent: IntentId, client: Client) -> Result<Stream, Status> {
         let mut streams = self.streams();
         if self.0.shutdown.is_cancelled() {
             return Err(shutting_down());
@@ -77,8 +98,10 @@ impl Hub {
         let number = streams.opened;
         let (to, letters) = mpsc::channel(BUFFER);
         let end = Arc::new(OnceLock::new());
-        let slot = Slot { number, letters: to, metadata: None, end: end.clone() };
-        if let Some(older) = streams.open.insert(intent, slot) {
+        let slots = streams.open.entry(intent).or_default();
+        let older = slots.in_the_way_of(client);
+        slots.all.push(Slot { number, client, letters: to, end: end.clone() });
+        if let Some(older) = older {
             older.end(Status::new(Code::Aborted, "a newer stream for this key was opened"));
         }
         if !streams.following {
@@ -116,7 +139,7 @@ impl Hub {
         };
         let mut streams = self.streams();
         streams.following = false;
-        for (_, slot) in streams.open.drain() {
+        for slot in streams.open.drain().flat_map(|(_, slots)| slots.all) {
             slot.end(why.clone());
         }
     }
@@ -129,12 +152,15 @@ impl Hub {
             return false;
         }
         let to = record.subject.and_then(|subject| streams.open.get_mut(&subject.intent));
-        if let Some(slot) = to
-            && let Some((intent, letter)) = slot.letter(record)
-            && slot.letters.try_send(letter).is_err()
-            && let Some(slot) = streams.open.remove(&intent)
+        if let Some(slots) = to
+            && let Some((intent, letter)) = slots.letter(record)
         {
-            slot.end(Status::new(Code::Aborted, "the stream was not read"));
+            for unread in slots.all.extract_if(.., |slot| slot.letters.try_send(letter.clone()).is_err()) {
+                unread.end(Status::new(Code::Aborted, "the stream was not read"));
+            }
+            if slots.all.is_empty() {
+                streams.open.remove(&intent);
+            }
         }
         true
     }
@@ -145,7 +171,18 @@ impl Hub {
     }
 }
 
-impl Slot {
+impl Slots {
+    /// Takes out the stream that has to end so that this client can have one, if one has.
+    fn in_the_way_of(&mut self, client: Client) -> Option<Slot> {
+        let is_same_kind = |slot: &Slot| slot.client.has_signed == client.has_signed;
+        if self.all.iter().filter(|slot| is_same_kind(slot)).count() < MAX_OF_A_KIND {
+            return None;
+        }
+        let own = self.all.iter().position(|slot| slot.client == client);
+        let index = own.or_else(|| self.all.iter().position(is_same_kind))?;
+        Some(self.all.remove(index))
+    }
+
     fn letter(&mut self, record: &Record) -> Option<(IntentId, Letter)> {
         if matches!(record.event, Event::IntentSubmitted { .. }) {
             self.metadata = metadata(record);
@@ -157,7 +194,9 @@ impl Slot {
         }
         Some((intent, letter))
     }
+}
 
+impl Slot {
     /// The stream gives what it still holds, then this.
     fn end(self, why: Status) {
         // Set once: the slot is consumed here.
@@ -177,8 +216,11 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut streams = self.hub.streams();
-        if streams.open.get(&self.intent).is_some_and(|slot| slot.number == self.number) {
-            streams.open.remove(&self.intent);
+        if let Some(slots) = streams.open.get_mut(&self.intent) {
+            slots.all.retain(|slot| slot.number != self.number);
+            if slots.all.is_empty() {
+                streams.open.remove(&self.intent);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::duplex::Duplex;
 use super::messaging::{self, MessageStream};
+use super::places::Origin;
 use super::{Api, letter};
 use crate::envelope::decode_body;
 use crate::proto::code::messaging::v1 as messages;
@@ -27,10 +28,10 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const PONG_WAIT: Duration = Duration::from_secs(10);
 
 /// Serves the stream to its end.
-pub(super) async fn run(api: &Api, line: &mut impl Duplex) -> Result<(), Status> {
+pub(super) async fn run(api: &Api, origin: Option<Origin>, line: &mut impl Duplex) -> Result<(), Status> {
     let late = |_| Status::new(Code::DeadlineExceeded, "no request came within 250 ms");
     let first = timeout(REQUEST_WAIT, line.receive()).await.map_err(late)??;
-    let mut stream = open(api, &first.unwrap_or_default()).await?;
+    let mut stream = open(api, origin, &first.unwrap_or_default()).await?;
     line.send(server_ping(api)).await?;
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,7 +54,7 @@ pub(super) async fn run(api: &Api, line: &mut impl Duplex) -> Result<(), Status>
     }
 }
 
-async fn open(api: &Api, first: &Bytes) -> Result<MessageStream, Status> {
+async fn open(api: &Api, origin: Option<Origin>, first: &Bytes) -> Result<MessageStream, Status> {
     let request: messages::OpenMessageStreamWithKeepAliveRequest = decode_body(first)?;
     request.validate().map_err(Status::invalid_argument)?;
     let Some(RequestOrPong::Request(request)) = request.request_or_pong else {
@@ -64,7 +65,7 @@ async fn open(api: &Api, first: &Bytes) -> Result<MessageStream, Status> {
     }
     // The signature covers the bytes of the inner request as they came, and those are there once.
     let request = sub_message(first, 1).map_err(messaging::malformed)?;
-    messaging::open(api, request).await
+    messaging::open(api, origin, request).await
 }
 
 fn is_pong(bytes: &[u8]) -> bool {

@@ -4,11 +4,14 @@ use prost::Message as _;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::event::{CanceledBy, SignedForm};
 use quittance_core::ids::{IntentId, Position, Signature};
+use quittance_core::rejection::RejectionCode;
 use quittance_core::verify::{MAX_SIGNED_BYTES, is_signed_by};
+use quittance_runtime::Error;
 
-use super::hub::Stream;
+use super::hub::{Client, Stream};
 use super::inbox::Inbox;
 use super::letter::{Letter, message_id};
+use super::places::Origin;
 use super::{Api, acknowledged, login, receive_bill, refusal};
 use crate::envelope::decode_body;
 use crate::key::{PublicKey, SignatureBytes};
@@ -62,14 +65,57 @@ pub(super) async fn send(api: &Api, body: &[u8]) -> Result<messaging::SendMessag
         Err(_) if !is_signed(intent, &signed) => return Err(Status::unauthenticated()),
         Err(status) => return Err(status),
     };
-    let accepted = api.engine.execute(request).await.map_err(|error| refusal::failed(error, intent))?;
     // The message's own record, new or repeated; after a payment without a scan it is the submission's, and nobody will
-    // find a message under that id.
-    let value = message_id(intent, accepted.position).to_vec();
+    // find a message under that id. Nor under that of a message which came before its request.
+    let position = record(api, intent, request, &kind, &signed).await?.unwrap_or(Position::START);
+    let value = message_id(intent, position).to_vec();
     Ok(messaging::SendMessageResponse {
         result: messaging::send_message_response::Result::Ok.into(),
         message_id: Some(messaging::MessageId { value }),
     })
+}
+
+/// Asks the engine. `None` for what needs no request (protocol e.2) and came before one: a scan waits for it.
+async fn record(
+    api: &Api,
+    intent: IntentId,
+    request: Request,
+    kind: &Kind,
+    signed: &Unproven,
+) -> Result<Option<Position>, Status> {
+    let asked = api.engine.execute(request.clone()).await;
+    let unknown = |error: &Error| matches!(error, Error::Rejected(rejection) if rejection.code == RejectionCode::IntentNotFound);
+    match (kind, asked) {
+        (Kind::RequestToReceiveBill(_) | Kind::RequestToLogin(_), Ok(accepted)) => {
+            if let Some(signed) = api.early_scans.take(intent) {
+                let scan = Request::MarkScanned { intent, signed, expected: None };
+                // The request is on record whatever becomes of it.
+                if let Err(error) = api.engine.execute(scan).await {
+                    tracing::debug!(%error, %intent, "a scan that came before its request is lost");
+                }
+            }
+            Ok(Some(accepted.position))
+        }
+        (Kind::ClientRejectedPayment(_) | Kind::ClientRejectedLogin(_), Err(error)) if unknown(&error) => {
+            Ok(None)
+        }
+        (Kind::CodeScanned(_), Err(error)) if unknown(&error) => {
+            api.early_scans.remember(intent, signed);
+            // The request may have come between the two.
+            match api.engine.execute(request).await {
+                Err(error) if unknown(&error) => Ok(None),
+                answer => {
+                    api.early_scans.take(intent);
+                    answer
+                        .map(|accepted| Some(accepted.position))
+                        .map_err(|error| refusal::failed(error, intent))
+                }
+            }
+        }
+        (_, answer) => {
+            answer.map(|accepted| Some(accepted.position)).map_err(|error| refusal::failed(error, intent))
+        }
+    }
 }
 
 /// What a client's message asks of the engine; the kind-specific checks of protocol e.2.
@@ -130,16 +176,17 @@ pub(super) struct MessageStream {
 }
 
 /// `OpenMessageStream`. The signature is optional, as browsers do not sign (protocol g.4).
-pub(super) async fn open(api: &Api, body: &[u8]) -> Result<MessageStream, Status> {
+pub(super) async fn open(api: &Api, origin: Option<Origin>, body: &[u8]) -> Result<MessageStream, Status> {
     let request: messaging::OpenMessageStreamRequest = decode_body(body)?;
     request.validate().map_err(Status::invalid_argument)?;
     once(body, &[1, 2])?;
     let intent = intent_id(request.rendezvous_key.as_ref())?;
-    if request.signature.is_some() {
+    let has_signed = request.signature.is_some();
+    if has_signed {
         authenticate(intent, body, signature(request.signature.as_ref())?)?;
     }
     // In this order: what happens between the two is in both, and is dropped from the second by its position.
-    let live = api.hub.open(intent)?;
+    let live = api.hub.open(intent, Client { has_signed, origin })?;
     let (seen, replay) = unread(api, intent).await?;
     Ok(MessageStream { replay: replay.into(), seen, live })
 }

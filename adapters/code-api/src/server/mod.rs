@@ -13,6 +13,10 @@
 //! Payers pay through `SubmitIntent`, see [`crate::submission`] for what of it is offered. Its nonces are this process's own: a
 //! restart voids what was offered, and nothing that was accepted depends on them.
 //!
+//! A payer's app may be faster than the merchant's request (protocol e.2). A scan that comes first is kept in memory for ten
+//! minutes and recorded with the request, where that comes over this protocol; a rejection that comes first is answered and not
+//! kept: whoever has rejected nothing yet can do so again.
+//!
 //! A rejection by the payer is replayed like everything else: on this node it has canceled the intent for good, so whoever
 //! opens the page again has to learn that.
 
@@ -25,7 +29,9 @@ mod codify;
 mod currency;
 mod domains;
 mod duplex;
+mod early_scans;
 mod envelope_http;
+mod fetches;
 mod grpc;
 mod hub;
 mod inbox;
@@ -36,12 +42,14 @@ mod login;
 mod messaging;
 mod micro_payment;
 mod nonces;
+mod places;
 mod receive_bill;
 mod refusal;
 mod site;
 pub mod socket;
 mod submit;
 mod transaction;
+mod vaults;
 mod web_socket;
 
 use std::collections::BTreeSet;
@@ -60,11 +68,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::envelope::MAX_ENVELOPE_LEN;
+use crate::key::PublicKey;
 pub use busy::too_many_requests;
 use domains::Domains;
+use early_scans::EarlyScans;
+use fetches::Fetches;
 use hub::Hub;
 pub use nonces::MAX_NONCES;
 use nonces::Nonces;
+pub use places::{Admit, Origin};
+use vaults::Vaults;
 
 /// How the protocol is served.
 #[derive(Debug, Clone)]
@@ -89,8 +102,10 @@ pub struct Options {
     /// How long a message stream lasts; its client opens the next one.
     pub stream_life: Duration,
     /// How many WebSockets and gRPC streams may be open, and HTTP requests waiting for a message, together. More are refused
-    /// as unavailable.
+    /// as unavailable. One [`Origin`] has a sixteenth of them at most, and a sixteenth is kept for gRPC's `SubmitIntent`.
     pub max_sockets: usize,
+    /// Counts the frames of a WebSocket behind its first, each as a request of its [`Origin`]'s. Without it they are not limited.
+    pub admit: Option<Admit>,
     /// How many requests that get one answer may be on their way in together, over HTTP and gRPC: each may hold
     /// [`MAX_ENVELOPE_LEN`] bytes. More are refused as unavailable.
     pub max_calls: usize,
@@ -123,6 +138,7 @@ impl Options {
             // Protocol g.4: a stream that ends shows the payer an error, and the reference's 60 seconds are too short to pay.
             stream_life: Duration::from_secs(15 * 60),
             max_sockets: 4096,
+            admit: None,
             max_calls: 4096,
             nonces: 1024,
         }
@@ -136,9 +152,12 @@ struct Api {
     hub: Hub,
     domains: Option<Arc<Domains>>,
     nonces: Nonces,
+    places: places::Places,
+    vaults: Vaults,
+    fetches: Fetches,
+    early_scans: EarlyScans,
     /// Pages that are looked at, by who wants to be paid for them.
     looks: Places,
-    sockets: Arc<Semaphore>,
     calls: Arc<Semaphore>,
 }
 
@@ -166,7 +185,10 @@ pub fn router(engine: Handle, options: Options) -> Router {
         domains: options.outbound.clone().map(|door| Arc::new(Domains::new(door, options.plain_domains))),
         looks: Places::new(codify::MAX_LOOKS),
         nonces: Nonces::new(engine.clone(), options.shutdown.clone(), options.nonces),
-        sockets: Arc::new(Semaphore::new(options.max_sockets.min(Semaphore::MAX_PERMITS))),
+        places: places::Places::new(options.max_sockets),
+        vaults: Vaults::new(PublicKey(engine.node().0)),
+        fetches: Fetches::default(),
+        early_scans: EarlyScans::default(),
         calls: Arc::new(Semaphore::new(options.max_calls.min(Semaphore::MAX_PERMITS))),
         engine,
         options,

@@ -4,6 +4,7 @@ use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount};
+use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::site::{Domain, Site};
 use quittance_core::state::{Key, State};
 use quittance_core::terms::{Fee, Terms};
@@ -20,7 +21,8 @@ use crate::schema::REQUEST_TO_RECEIVE_BILL;
 use crate::status::Status;
 
 /// The terms of a request that keeps the schema's rules (protocol d.9). Whether they repeat or contradict an earlier
-/// request, and the rules for fees, are the engine's to say; the limits do not apply to a repetition.
+/// request, and the rules for fees, are the engine's to say; they are looked at here as well, so that a domain is only asked about
+/// a request that can be accepted. The limits do not apply to a repetition.
 ///
 /// # Errors
 /// The texts of protocol e.3, as far as they can be decided here.
@@ -40,7 +42,11 @@ pub(super) async fn terms(
             return Found::Original(original.terms().cloned(), original.is_submitted());
         }
         let fees = parties.fees.iter().map(|fee| Receiver::of(state, &known, fee.destination));
-        Found::Nothing { destination: Receiver::of(state, &known, parties.destination), fees: fees.collect() }
+        let fees = fees.collect();
+        let destination = Receiver::of(state, &known, parties.destination);
+        let terms = parties.into_terms(None).ok();
+        let broken = terms.and_then(|terms| terms.check(state.policy().fee_cap).err());
+        Found::Nothing { destination, fees, broken }
     };
     let found = api.engine.query_about(Key::Intent(intent), look).await;
     let found = found.map_err(|error| refusal::failed(error, intent))?;
@@ -49,17 +55,30 @@ pub(super) async fn terms(
     }
     let base = claim.base()?;
     match found {
-        Found::Original(Some(original), _) => asked.compare(&original, fault.as_ref())?,
+        Found::Original(Some(original), _) => {
+            let domain = base.as_ref().map(|base| &base.domain);
+            asked.compare(&original, fault.as_ref(), domain, claim.is_to_be_proved())?;
+        }
         Found::Original(None, _) => {
             return Err(Status::invalid_argument("original request doesn't require payment"));
         }
-        Found::Nothing { destination, fees } => {
+        Found::Nothing { destination, fees, broken } => {
             let site = base.as_ref().filter(|_| claim.is_to_be_proved()).map(|base| &base.domain);
             destination.check(site)?;
             if let Some(fault) = fault {
                 return Err(Status::invalid_argument(fault.text));
             }
+            // The sum is looked at last.
+            let (sum, who) = match broken {
+                Some(rejection) if rejection.code == RejectionCode::FeesExceedLimit => {
+                    (Some(rejection), None)
+                }
+                other => (None, other),
+            };
+            let refused = |rejection: Rejection| Err(refusal::failed(rejection.into(), intent));
+            who.map_or(Ok(()), refused)?;
             fees.iter().try_for_each(|receiver| receiver.check(site))?;
+            sum.map_or(Ok(()), refused)?;
         }
     }
     let raw = Raw { bytes: raw, schema: &REQUEST_TO_RECEIVE_BILL, signature_field: 6 };
@@ -73,6 +92,8 @@ enum Found {
     Nothing {
         destination: Receiver,
         fees: Vec<Receiver>,
+        /// The rule for fees that the request breaks.
+        broken: Option<Rejection>,
     },
 }
 
@@ -226,8 +247,15 @@ impl Asked {
         None
     }
 
-    /// Compares a request that cannot be made into terms with the one it claims to repeat, in the order of protocol e.3.
-    fn compare(&self, original: &Terms, fault: Option<&Fault>) -> Result<(), Status> {
+    /// Compares a request with the one it claims to repeat, in the order of protocol e.3. Nobody is asked about a domain for the
+    /// sake of one that differs.
+    fn compare(
+        &self,
+        original: &Terms,
+        fault: Option<&Fault>,
+        domain: Option<&Domain>,
+        is_to_be_proved: bool,
+    ) -> Result<(), Status> {
         let hundredths = original.amount.hundredths();
         if original.destination != self.destination {
             return Err(refusal::mismatch("destination"));
@@ -239,11 +267,37 @@ impl Asked {
             return Err(refusal::mismatch("native amount"));
         }
         match fault.map(|fault| &fault.of) {
-            Some(Measure::Rate) => Err(refusal::mismatch("exchange rate")),
-            Some(Measure::Quarks) => Err(refusal::mismatch("quarks")),
+            Some(Measure::Rate) => return Err(refusal::mismatch("exchange rate")),
+            Some(Measure::Quarks) => return Err(refusal::mismatch("quarks")),
             // The original came in another way, where these limits do not apply; a repetition is not measured again.
-            Some(Measure::Limit) | None => Ok(()),
+            Some(Measure::Limit) | None => {}
         }
+        let site = original.site.as_deref();
+        if site.map(|site| &site.domain) != domain {
+            return Err(refusal::mismatch("domain"));
+        }
+        let is_verified = site.is_some_and(|site| site.verifier.is_some());
+        if is_verified != is_to_be_proved {
+            let is = if is_verified { "is" } else { "isn't" };
+            return Err(Status::invalid_argument(format!("original request {is} verified")));
+        }
+        self.compare_fees(&original.fees)
+    }
+
+    fn compare_fees(&self, original: &[Fee]) -> Result<(), Status> {
+        let count = original.len();
+        if self.fees.len() != count {
+            return Err(Status::invalid_argument(format!("original request configured {count} fee takers")));
+        }
+        for (index, (original, fee)) in original.iter().zip(&self.fees).enumerate() {
+            if original.destination != fee.destination {
+                return Err(refusal::mismatch(&format!("destination for fee at index {index}")));
+            }
+            if original.basis_points != fee.basis_points {
+                return Err(refusal::mismatch(&format!("basis points for fee at index {index}")));
+            }
+        }
+        Ok(())
     }
 
     fn into_terms(self, site: Option<Site>) -> Result<Terms, Status> {

@@ -121,9 +121,9 @@ pub(super) fn submission(error: Error, intent: IntentId) -> Refused {
         }
         Rule::FundsInsufficient => Refused::invalid("insufficient balance to perform action"),
         Rule::PayerIsDestination => Refused::invalid("payment cannot be made to the payer's own account"),
-        Rule::SignatureInvalid | Rule::NodeOverloaded | Rule::NodeNotInitialized => {
-            failed(error, intent).into()
-        }
+        // The protocol has one word for everything that passes by itself (d.8).
+        Rule::NodeOverloaded => unavailable("the node is busy; try again in a moment").into(),
+        Rule::SignatureInvalid | Rule::NodeNotInitialized => failed(error, intent).into(),
         _ => Refused::invalid(rejection.to_string()),
     }
 }
@@ -175,4 +175,20 @@ fn terms_mismatch(rejection: &Rejection) -> Status {
 /// 1 in `fees[1].destination`.
 pub(super) fn index(field: &str) -> Option<usize> {
     field.split_once('[')?.1.split_once(']')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lost if this fails: an app takes a node that is busy for one that refuses the payment for good.
+    #[test]
+    fn a_busy_node_is_unavailable_to_those_who_pay() {
+        let busy =
+            || Error::Rejected(Rejection::new(RejectionCode::NodeOverloaded, "", "room", "a full queue"));
+        let intent = IntentId([1; 32]);
+        let told = submission(busy(), intent).into_response().map_err(|status| status.code);
+        assert_eq!(told, Err(Code::Unavailable));
+        assert_eq!(failed(busy(), intent).code, Code::ResourceExhausted);
+    }
 }

@@ -18,7 +18,7 @@ use quittance_runtime::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::duplex::Duplex;
-use super::nonces::Reservation;
+use super::nonces::Bound;
 use super::{Api, refusal};
 use crate::base_domain::base_domain;
 use crate::envelope::decode_body;
@@ -80,29 +80,29 @@ async fn pay(
         expected: None,
     };
     rehearse(api, intent, &request, &agreed, &known).await?;
-    let reservation = api.nonces.reserve(submission.owner, payment.moves.len())?;
-    let nonces = reservation.nonces();
+    let reservation = api.nonces.reserve(submission.owner, intent, payment.moves.len())?;
     let node = PublicKey(api.engine.node().0);
-    let offer = Offer { subsidizer: node, service: PublicKey(known.fee_account.0), nonces: &nonces };
+    let offer =
+        Offer { subsidizer: node, service: PublicKey(known.fee_account.0), nonces: reservation.nonces() };
     line.send(offer.to_response(payment).encode_to_vec()).await?;
     let second = receive(line, end, "SubmitSignatures is nil").await?;
     offer.check(payment, &signatures(&second)?)?;
-    execute(api, intent, request, reservation).await.map_err(|error| known.refused(error, intent, &agreed))
+    let begun_anew = || Refused::stale("a newer submission of this payment is under way");
+    let bound = reservation.bind().ok_or_else(begun_anew)?;
+    execute(api, intent, request, bound).await.map_err(|error| known.refused(error, intent, &agreed))
 }
 
 /// Asks the engine. From here on the client cannot take it back, nor the nonces: whether it stays to hear the answer or not.
-async fn execute(
-    api: &Api,
-    intent: IntentId,
-    request: Request,
-    reservation: Reservation,
-) -> Result<(), Error> {
-    let (engine, bound) = (api.engine.clone(), reservation.bind(intent));
+async fn execute(api: &Api, intent: IntentId, request: Request, bound: Bound) -> Result<(), Error> {
+    let engine = api.engine.clone();
     let asked = tokio::spawn(async move {
         let answer = engine.execute(request).await;
-        // Any other error leaves open what became of it.
-        if let Err(Error::Rejected(_) | Error::Full(_)) = answer {
-            bound.refused();
+        match &answer {
+            // It was paid before, with other nonces or none, and may have ended before these were bound.
+            Ok(accepted) if accepted.repeated => bound.unused(),
+            Err(Error::Rejected(_) | Error::Full(_)) => bound.unused(),
+            // Any other error leaves open what became of it.
+            Ok(_) | Err(_) => {}
         }
         answer
     });
@@ -135,7 +135,7 @@ async fn rehearse(
         Err(rejection) => Err(rejection),
     };
     let outcome = api.engine.query_about(Key::Intent(intent), look).await;
-    outcome.map_err(|error| refusal::failed(error, intent))?.map_err(refused)
+    outcome.map_err(|error| refusal::submission(error, intent))?.map_err(refused)
 }
 
 /// Opens the account that a domain will know the owner by. No transaction of it is signed by a client, so no nonce is handed
@@ -200,7 +200,7 @@ impl Known {
             })
         };
         let known = api.engine.query_about(Key::Intent(intent), look).await;
-        known.map_err(|error| refusal::failed(error, intent))?
+        known.map_err(|error| refusal::submission(error, intent))?
     }
 
     fn asked(&self, api: &Api, intent: IntentId) -> Asked<'_> {

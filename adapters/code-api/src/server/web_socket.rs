@@ -9,6 +9,7 @@ use axum::response::Response;
 use tokio::time::{sleep, timeout};
 
 use super::duplex::{self, Duplex};
+use super::places::{self, Origin};
 use super::socket::{self, Broken, Ended, Socket};
 use super::{Api, calls, envelope_http, hub, messaging};
 use crate::envelope::{Call, Method, decode_request, failed_response, ok_response_bytes};
@@ -19,30 +20,26 @@ use crate::status::{Code, Status};
 const FRAME_WAIT: Duration = Duration::from_secs(60);
 
 /// Takes the socket, if there is a place for it.
-pub(super) fn accept(api: Api, upgrade: WebSocketUpgrade) -> Response {
-    let Ok(place) = api.sockets.clone().try_acquire_owned() else {
-        return envelope_http::refused(&too_many());
+pub(super) fn accept(api: Api, origin: Option<Origin>, upgrade: WebSocketUpgrade) -> Response {
+    let place = match api.places.take(origin) {
+        Ok(place) => place,
+        Err(status) => return envelope_http::refused(&status),
     };
     let tasks = api.options.tasks.clone();
     socket::limited(upgrade).on_upgrade(move |socket| {
         tasks.track_future(async move {
-            serve(&api, socket).await;
+            serve(&api, origin, socket).await;
             drop(place);
         })
     })
 }
 
-/// Every place is taken.
-pub(super) fn too_many() -> Status {
-    Status::new(Code::Unavailable, "too many open sockets; try again in a moment")
-}
-
-async fn serve(api: &Api, socket: WebSocket) {
+async fn serve(api: &Api, origin: Option<Origin>, socket: WebSocket) {
     let mut line = Socket::new(socket);
     let end = tokio::select! {
         biased;
         () = api.options.shutdown.cancelled() => End::refused(&hub::shutting_down()),
-        end = talk(api, &mut line) => end,
+        end = talk(api, origin, &mut line) => end,
     };
     let (last, code) = match end {
         End::Gone | End::Done => (None, None),
@@ -85,15 +82,15 @@ impl End {
     }
 }
 
-async fn talk(api: &Api, line: &mut Socket) -> End {
+async fn talk(api: &Api, origin: Option<Origin>, line: &mut Socket) -> End {
     let first = match within(FRAME_WAIT, next_call(line)).await {
         Ok(call) => call,
         Err(end) => return end,
     };
     let ended = match first.method {
-        Method::OpenMessageStream => stream(api, line, &first).await,
-        method if duplex::is_duplex(method) => return converse(api, line, first).await,
-        _ => unary(api, line, first).await,
+        Method::OpenMessageStream => stream(api, origin, line, &first).await,
+        method if duplex::is_duplex(method) => return converse(api, origin, line, first).await,
+        _ => unary(api, origin, line, first).await,
     };
     match ended {
         Ok(never) => match never {},
@@ -101,19 +98,21 @@ async fn talk(api: &Api, line: &mut Socket) -> End {
     }
 }
 
-/// Answers until the client closes. The SDK sends one frame, reads one and closes.
-async fn unary(api: &Api, line: &mut Socket, mut call: Call) -> Result<Never, End> {
+/// Answers until the client closes. The SDK sends one frame, reads one and closes; whoever sends more asks as often as with
+/// a request for each, and may not do so oftener.
+async fn unary(api: &Api, origin: Option<Origin>, line: &mut Socket, mut call: Call) -> Result<Never, End> {
     loop {
         let answer = calls::answer(api, &call).await;
         send(line, answer.map_or_else(|status| failed_response(&status), ok_response_bytes)).await?;
         let next = within(FRAME_WAIT, next_call(line)).await?;
         same(&call, &next)?;
+        places::admit(api.options.admit.as_ref(), origin).map_err(|status| End::refused(&status))?;
         call = next;
     }
 }
 
-async fn stream(api: &Api, line: &mut Socket, call: &Call) -> Result<Never, End> {
-    let opened = messaging::open(api, &call.body).await;
+async fn stream(api: &Api, origin: Option<Origin>, line: &mut Socket, call: &Call) -> Result<Never, End> {
+    let opened = messaging::open(api, origin, &call.body).await;
     let mut messages = opened.map_err(|status| End::refused(&status))?;
     let life = sleep(api.options.stream_life);
     tokio::pin!(life);
@@ -137,9 +136,9 @@ async fn stream(api: &Api, line: &mut Socket, call: &Call) -> Result<Never, End>
 }
 
 /// A call whose messages go both ways, one a frame. A call that ends well closes the socket.
-async fn converse(api: &Api, line: &mut Socket, call: Call) -> End {
+async fn converse(api: &Api, origin: Option<Origin>, line: &mut Socket, call: Call) -> End {
     let mut frames = Frames { first: Some(call.body.clone().into()), call, line, end: None };
-    let ended = duplex::converse(api, frames.call.method, &mut frames).await;
+    let ended = duplex::converse(api, origin, frames.call.method, &mut frames).await;
     match (frames.end, ended) {
         (Some(end), _) => end,
         (None, Err(status)) => End::refused(&status),

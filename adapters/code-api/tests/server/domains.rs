@@ -1,5 +1,8 @@
 //! Who may speak for a domain: every word of the protocol about it, and how little a stranger can make the node fetch.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prost::Message as _;
@@ -9,11 +12,13 @@ use quittance_code_api::key::{KeyPair, PublicKey};
 use quittance_code_api::proto::code::common::v1 as common;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::messaging::v1::message::Kind;
+use quittance_code_api::proto::code::transaction::v2::AdditionalFeePayment;
 use quittance_code_api::request::{LoginOptions, NonceOptions};
 use quittance_code_api::wire::delimited;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::ids::{AccountId, Signature};
 use quittance_core::verify::relationship_signing_bytes;
+use quittance_outbound::{Addresses, Lookup, Outbound, Resolve};
 
 use crate::node::{Node, kin};
 use crate::recorded::{hex, recorded, text};
@@ -119,6 +124,41 @@ async fn a_request_is_shown_under_a_domain_only_by_whom_the_domain_names() {
     let unproved = ask(|bill| (bill.verifier, bill.signature, bill.rendezvous_key) = (None, None, None));
     check(&node, unproved, 400, "original request is verified").await;
     check(&node, asked("order-2", &key, |_| {}), 400, "original request isn't verified").await;
+}
+
+/// Lost if this fails: a stranger makes the node ask domains by requests that nobody could accept, and a merchant is told to look
+/// for a mistake in its domain that is elsewhere.
+#[tokio::test]
+async fn a_domain_is_asked_about_a_request_that_is_right_otherwise() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    let node = site.node().await;
+    let fee =
+        |to: u8, fee_bps| AdditionalFeePayment { destination: Some(PublicKey([to; 32]).into()), fee_bps };
+    let stranger = KeyPair::from_seed(&[0x66; 32]);
+    let ask = |change: &dyn Fn(&mut messaging::RequestToReceiveBill)| asked("order-1", &stranger, change);
+    let destination: PublicKey = crate::node::DESTINATION.parse().expect("a key");
+    let to_itself = AdditionalFeePayment { destination: Some(destination.into()), fee_bps: 1 };
+    for (fees, want) in [
+        (vec![to_itself], "fee taker at index 0 is the payment destination and should be omitted"),
+        (vec![fee(1, 1), fee(1, 2)], "fee taker at index 1 appears multiple times and should be merged"),
+        (vec![fee(1, 2500), fee(2, 2501)], "total fee percentage cannot exceed 5000 basis points"),
+    ] {
+        check(&node, ask(&|bill| bill.additional_fees.clone_from(&fees)), 400, want).await;
+    }
+    assert_eq!(site.asked(), 0);
+    let original = asked("order-1", &verifier(), |bill| bill.additional_fees = vec![fee(1, 100), fee(2, 50)]);
+    node.send(original).await.expect("asked");
+    for (fees, want) in [
+        (vec![fee(1, 100)], "original request configured 2 fee takers"),
+        (vec![fee(1, 100), fee(3, 50)], "destination for fee at index 1 mismatches original request"),
+        (vec![fee(1, 101), fee(2, 50)], "basis points for fee at index 0 mismatches original request"),
+        (vec![fee(1, 100), fee(2, 50)], "does not own domain example.com"),
+    ] {
+        let status = if want.starts_with("does not own") { 403 } else { 400 };
+        check(&node, ask(&|bill| bill.additional_fees.clone_from(&fees)), status, want).await;
+    }
+    let otherwise = ask(&|bill| bill.domain = domain("example.org"));
+    check(&node, otherwise, 400, "domain mismatches original request").await;
 }
 
 #[tokio::test]
@@ -259,46 +299,69 @@ async fn a_domain_is_asked_once_for_many_and_forgotten_after_minutes() {
     assert_eq!(site.asked(), 6, "nobody is asked for the sake of what nobody signed");
 }
 
+/// Finds `example.com`; other names until it is told to let them hang, and then keeps their places.
+#[derive(Debug)]
+struct Sluggish {
+    address: SocketAddr,
+    hangs: AtomicBool,
+    held: Mutex<Vec<Lookup>>,
+}
+
+impl Resolve for Sluggish {
+    fn resolve<'a>(&'a self, host: &'a str, _: u16, lookup: Lookup) -> Addresses<'a> {
+        if host == "example.com" || !self.hangs.load(Ordering::SeqCst) {
+            return Box::pin(async { Ok(vec![self.address]) });
+        }
+        self.held.lock().expect("no other holder panicked").push(lookup);
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Sluggish {
+    /// Takes every look-up's place: a third for names that were found before.
+    async fn fill(&self, door: &Outbound) {
+        let url = |n: usize| format!("http://www.other-{n}.example/");
+        for n in 0..16 {
+            door.check_url(&url(n)).await.expect("a name");
+        }
+        self.hangs.store(true, Ordering::SeqCst);
+        let urls: Vec<_> = (0..48).map(url).collect();
+        futures_util::future::join_all(urls.iter().map(|url| door.get(url))).await;
+        assert_eq!(self.held.lock().expect("no other holder panicked").len(), 48);
+    }
+
+    fn clear(&self) {
+        self.hangs.store(false, Ordering::SeqCst);
+        self.held.lock().expect("no other holder panicked").clear();
+    }
+}
+
 #[tokio::test]
 async fn a_busy_node_takes_no_domain_for_broken_and_keeps_the_keys_it_knew_for_a_while() {
     let site = Site::publishing(&[verifier().public_key()]).await;
+    let (address, hangs, held) = (site.address, AtomicBool::new(false), Mutex::default());
+    let resolver = Arc::new(Sluggish { address, hangs, held });
     let door = site.door(|door| {
-        (door.max_calls_per_host, door.get_timeout) = (1, Duration::from_millis(200));
+        (door.resolver, door.resolve_timeout) = (resolver.clone(), Duration::from_millis(100));
     });
     let node = site.node_behind(door.clone(), |_| {}).await;
     let order = |name: &str| asked(name, &verifier(), |_| {});
-    // Somebody else has the only place at that host for as long as a call may wait, and longer.
-    let occupy = || {
-        let door = door.clone();
-        let hang = async move {
-            for _ in 0..2 {
-                let _ = door.get("http://example.com/never").await;
-            }
-        };
-        tokio::spawn(hang)
-    };
-    let occupied = async || {
-        let busy = occupy();
-        let waits = occupy();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        [busy, waits]
-    };
-    let hangs = occupied().await;
+    let stranger = || asked("order-9", &KeyPair::from_seed(&[0x66; 32]), |_| {});
+    resolver.fill(&door).await;
     check(&node, order("order-1"), 503, "try again").await;
-    futures_util::future::join_all(hangs).await;
+    resolver.clear();
     node.send(order("order-1")).await.expect("it was not the domain that failed");
     assert_eq!(site.asked(), 1);
 
     pass(Duration::from_secs(301)).await;
-    let hangs = occupied().await;
+    resolver.fill(&door).await;
     node.send(order("order-2")).await.expect("the keys that it knew");
-    let stranger = asked("order-3", &KeyPair::from_seed(&[0x66; 32]), |_| {});
-    futures_util::future::join_all(hangs).await;
+    check(&node, stranger(), 403, "does not own domain").await;
     pass(Duration::from_secs(121)).await;
-    let hangs = occupied().await;
     check(&node, order("order-3"), 503, "try again").await;
-    futures_util::future::join_all(hangs).await;
-    check(&node, stranger, 403, "does not own domain").await;
+    resolver.clear();
+    node.send(order("order-3")).await.expect("it is asked as soon as it can be");
+    assert_eq!(site.asked(), 2);
 }
 
 /// Time goes by for whoever asks tokio for it, at once.

@@ -104,8 +104,13 @@ async fn a_payers_app_sees_what_a_browser_sees_between_the_pings() {
         node.send(scan.to_request()).await.expect("a scan");
         seen.extend(client.messages().await);
         assert_eq!(seen, node.poll(key).await);
-        let mut newer = node.socket("/").await;
-        newer.call(Method::OpenMessageStream, call::open_message_stream(key).encode_to_vec()).await;
+        let mut newer = Vec::new();
+        for _ in 0..4 {
+            let mut next = node.socket("/").await;
+            next.call(Method::OpenMessageStream, call::open_message_stream(key).encode_to_vec()).await;
+            next.message().await;
+            newer.push(next);
+        }
         assert_eq!(client.refusal().await, "[aborted] a newer stream for this key was opened");
     }
 }

@@ -74,6 +74,10 @@ async fn an_author_is_paid_for_the_page_that_the_link_leads_to() {
         (ask(&article, "ves", 0.25), 3), // UNSUPPORTED_CURRENCY
         (ask(&article, "usd", 5.01), 4), // NATIVE_AMOUNT_EXCEEDS_LIMIT
         (ask(&article, "usd", 0.04), 4),
+        (ask(&article, "usd", 0.001), 4),
+        (ask(&article, "usd", 5.0101), 4),
+        (ask(&article, "usd", 1e20), 4),
+        (ask(&article, "usd", f64::MAX), 4),
     ] {
         assert_eq!(coded(&node, &request).await, Ok((result, String::new())));
     }
@@ -85,11 +89,28 @@ async fn an_author_is_paid_for_the_page_that_the_link_leads_to() {
     assert_eq!((status, text.contains("CodifyRequest.Url")), (400, true), "{text}");
     let (status, text) = coded(&node, &ask(&article, "usd", 0.255)).await.expect_err("half a cent");
     assert_eq!((status, text.contains("native amount")), (400, true), "{text}");
+    let (status, text) = coded(&node, &ask(&article, "kin", 2500.5)).await.expect_err("half a kin");
+    assert_eq!((status, text.contains("native amount can't include fractional kin")), (400, true), "{text}");
+    assert!(coded(&node, &ask(&article, "usd", f64::INFINITY)).await.is_err());
 
     let (result, link) = coded(&node, &ask(&article, "usd", 0.25)).await.expect("a link");
     assert_eq!(result, 0);
     assert_eq!(coded(&node, &ask(&article, "usd", 0.25)).await, Ok((0, link.clone())), "the same link again");
     assert_ne!(coded(&node, &ask(&article, "usd", 0.30)).await, Ok((0, link.clone())), "another price");
+    // Twenty times a minute the node looks at a page for one owner, and for the sake of what is known not at all.
+    let mut refused = 0;
+    for cents in 31..60 {
+        match coded(&node, &ask(&article, "usd", f64::from(cents) / 100.0)).await {
+            Ok((0, _)) => {}
+            Err((429, text)) => {
+                assert!(text.starts_with("[resource_exhausted] expected at most 20 new links"), "{text}");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), refused), (17, 14), "three of the twenty were other pages");
+    assert_eq!(coded(&node, &ask(&article, "usd", 0.25)).await, Ok((0, link.clone())), "what is there stays");
     let path = link.strip_prefix("getcode.com/m/").expect("the protocol's form");
     let found = metadata(&node, path).await.expect("an answer");
     let paid = PublicKey::from_slice(&found.destination.expect("a destination").value);
@@ -121,14 +142,15 @@ async fn an_owner_makes_the_node_look_at_few_pages_at_a_time_and_a_busy_node_cal
         }
     }
     assert!(refused >= 10 && looked <= 10, "{looked} were looked at, {refused} were not");
-    // Others have every place at that host.
-    let hangs: Vec<_> = (0..8)
-        .map(|_| {
+    // Others have every place at that host, and others wait for them.
+    let mut hangs = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..4 {
             let door = door.clone();
-            tokio::spawn(async move { door.status("http://example.com/never").await })
-        })
-        .collect();
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            hangs.push(tokio::spawn(async move { door.status("http://example.com/never").await }));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
     let answer = coded(&node, &ask("http://example.com/.well-known/code-payments.json")).await;
     let (status, text) = answer.expect_err("no place");
     assert!(status == 503 && text.contains("try again"), "{status} {text}");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use axum::middleware::map_request;
 use axum::serve::ListenerExt as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
@@ -12,7 +13,7 @@ use quittance_code_api::key::KeyPair;
 use quittance_code_api::proto::code::messaging::v1 as messaging;
 use quittance_code_api::proto::code::micropayment::v1 as micropayment;
 use quittance_code_api::request::{NonceOptions, PaymentOptions, SignedRequest};
-use quittance_code_api::server::{self, Destinations, Options};
+use quittance_code_api::server::{self, Destinations, Options, Origin};
 use quittance_core::command::Request;
 use quittance_core::event::PaymentForm;
 use quittance_core::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Signature};
@@ -27,7 +28,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 
 /// A wait that only ends like this when something is stuck.
@@ -83,7 +85,7 @@ impl Node {
         let acknowledged = Arc::new(MemoryTable::new());
         let mut options = Options::new(acknowledged.clone(), shutdown.clone());
         change(&mut options);
-        let router = server::router(handle.clone(), options);
+        let router = server::router(handle.clone(), options).layer(map_request(from_somewhere));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         // As the node does: small messages do not wait for each other.
@@ -200,12 +202,36 @@ impl Node {
         self.handle.execute(submit).await.expect("a payment");
     }
 
+    /// A socket at `/` of a client at another address.
+    pub(crate) async fn socket_from(&self, address: &str) -> Result<Socket, u16> {
+        let mut request = format!("ws://{}/", self.address).into_client_request().expect("a request");
+        request.headers_mut().insert(FROM, address.parse().expect("a header"));
+        let stream = TcpStream::connect(self.address).await.expect("a connection");
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Socket(socket)),
+            Err(tungstenite::Error::Http(refused)) => Err(refused.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     pub(crate) async fn socket(&self, path: &str) -> Socket {
         let url = format!("ws://{}{path}", self.address);
         let stream = TcpStream::connect(self.address).await.expect("a connection");
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a socket");
         Socket(socket)
     }
+}
+
+/// The header in which a client of a test says where it is.
+pub(crate) const FROM: &str = "test-from";
+
+/// As whatever stands in front of the routes knows it.
+async fn from_somewhere(mut request: axum::extract::Request) -> axum::extract::Request {
+    let from = request.headers().get(FROM).and_then(|value| value.to_str().ok());
+    if let Some(from) = from.map(|from| Origin(from.parse().expect("an address"))) {
+        request.extensions_mut().insert(from);
+    }
+    request
 }
 
 /// Time that passes when told to, and not by itself.

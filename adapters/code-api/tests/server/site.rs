@@ -22,7 +22,7 @@ pub(crate) fn verifier() -> KeyPair {
 pub(crate) struct Site {
     pub(crate) asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<(u16, String)>>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Site {

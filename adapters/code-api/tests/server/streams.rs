@@ -138,20 +138,47 @@ async fn an_acknowledged_message_does_not_come_back_and_strangers_cannot_fill_th
     assert_eq!(name(&socket.message().await), "rejected");
 }
 
+/// Lost if this fails: whoever knows an intent's id, which is no secret, ends the streams of those who wait for the payment.
 #[tokio::test]
-async fn the_newest_page_gets_the_stream() {
+async fn the_newest_pages_get_the_streams_and_strangers_take_none_of_those_who_sign() {
     let node = Node::start().await;
     let (request, other) = (kin("order-1"), kin("order-2"));
     let key = request.rendezvous_key();
     node.send(request.signed_message().to_request()).await.expect("a request");
-    let mut older = open(&node, key).await;
-    older.message().await;
     let mut bystander = open(&node, other.rendezvous_key()).await;
-    let mut newer = open(&node, key).await;
-    newer.message().await;
-    assert_eq!(older.refusal().await, "[aborted] a newer stream for this key was opened");
-    scan(&node, key).await;
-    assert_eq!(name(&newer.message().await), "scanned");
+    let unsigned = call::open_message_stream_unsigned(key.public_key()).encode_to_vec();
+    let signed = call::open_message_stream(key).encode_to_vec();
+    let watch = async |from: &str, open: &[u8]| {
+        let mut socket = node.socket_from(from).await.expect("a socket");
+        socket.call(Method::OpenMessageStream, open.to_vec()).await;
+        socket.message().await;
+        socket
+    };
+    let (page, stranger) = ("203.0.113.7", "203.0.113.8");
+    let mut app = watch(page, &signed).await;
+    let mut first = watch(page, &unsigned).await;
+    let mut oldest = watch(stranger, &unsigned).await;
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(watch(stranger, &unsigned).await);
+    }
+    let mut last = watch(stranger, &unsigned).await;
+    let replaced = "[aborted] a newer stream for this key was opened";
+    assert_eq!(oldest.refusal().await, replaced, "a client's own stream goes first");
+    let mut elsewhere = watch("203.0.113.9", &unsigned).await;
+    assert_eq!(first.refusal().await, replaced, "of all others the oldest");
+    for (n, socket) in [&mut app, &mut last, &mut elsewhere].into_iter().enumerate() {
+        if n == 0 {
+            scan(&node, key).await;
+        }
+        assert_eq!(name(&socket.message().await), "scanned", "every stream hears of it");
+    }
+    let mut apps = Vec::new();
+    for _ in 0..3 {
+        apps.push(watch(page, &signed).await);
+    }
+    let _newest = watch(page, &signed).await;
+    assert_eq!(app.refusal().await, replaced);
     node.send(other.signed_message().to_request()).await.expect("a request");
     assert_eq!(name(&bystander.message().await), "request", "another key's stream goes on");
 }

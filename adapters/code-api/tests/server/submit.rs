@@ -17,10 +17,12 @@ use quittance_code_api::proto::code::transaction::v2::submit_intent_response::Re
 use quittance_code_api::proto::code::transaction::v2::{SubmitIntentRequest, server_parameter};
 use quittance_code_api::request::{self, NonceOptions, PaymentOptions, SignedRequest};
 use quittance_code_api::server::Destinations;
+use quittance_core::command::Request;
 use quittance_core::currency::Currency;
 use quittance_core::ids::{AccountId, IntentId};
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::{Payment, Purpose};
+use quittance_core::policy::Policy;
 use quittance_core::state::Key;
 use quittance_core::terms::Fee;
 use tokio::time::timeout;
@@ -208,7 +210,8 @@ async fn what_the_node_refuses_it_refuses_in_the_protocols_words() {
 /// Lost if this fails: a payment goes through whose transactions nobody signed.
 #[tokio::test]
 async fn without_a_valid_signature_for_each_transaction_nothing_is_paid() {
-    let node = small_pool(4).await;
+    // Of six, one is kept from a payer who has begun and not paid.
+    let node = small_pool(6).await;
     node.charge("0.00002").await;
     let fees = engine_fees();
     let intent = quarter(&node, "order-1").await.intent_id();
@@ -267,7 +270,7 @@ async fn without_a_valid_signature_for_each_transaction_nothing_is_paid() {
         assert_eq!(client.next().await, Err("[invalid_argument] SubmitActions is nil".into()));
     }
     assert_eq!(payment(&node, intent).await, None);
-    // Every one of those gave its four nonces back, of which there are no more.
+    // Every one of those gave its four nonces back, of which there are no more for this payer.
     Client::pay(&node, "gRPC", &draft, &payer()).await.expect("paid");
 }
 
@@ -340,7 +343,9 @@ async fn one_owner_holds_only_so_many_nonces_unsigned() {
     let intent = request(&node, "order-1").await.intent_id();
     let draft = order(&node, intent, &[]).draft(&payer()).expect("a draft");
     let mut waiting = Vec::new();
-    for _ in 0..8 {
+    for n in 0..16 {
+        let intent = request(&node, &format!("held-{n}")).await.intent_id();
+        let draft = order(&node, intent, &[]).draft(&payer()).expect("a draft");
         let mut client = Client::open(&node, "gRPC").await;
         client.send(draft.first_message()).await;
         client.parameters().await;
@@ -356,6 +361,88 @@ async fn one_owner_holds_only_so_many_nonces_unsigned() {
     waiting.clear();
     let again = async { while Client::pay(&node, "socket", &draft, &payer()).await.is_err() {} };
     timeout(STUCK, again).await.expect("the places come back");
+}
+
+/// Lost if this fails: whoever has a little money holds all nonces by beginning payments, and nobody else can pay.
+#[tokio::test]
+async fn the_last_nonces_are_for_those_who_pay_what_they_begin() {
+    let node = small_pool(4).await;
+    let owners: Vec<_> = (0..4).map(|n| KeyPair::from_seed(&[0x80 + n; 32])).collect();
+    let intent = request(&node, "order-1").await.intent_id();
+    let draft = |owner: &KeyPair| order(&node, intent, &[]).draft(owner).expect("a draft");
+    let begin = async |owner: &KeyPair| {
+        let mut client = Client::open(&node, "gRPC").await;
+        client.send(draft(owner).first_message()).await;
+        client.next().await.map(|_| client)
+    };
+    for owner in &owners {
+        node.deposit(owner, SAVINGS).await;
+        // The one before may still have its nonce: that its client has left is noticed in a moment.
+        let begun = async { while begin(owner).await.is_err() {} };
+        timeout(STUCK, begun).await.expect("nonces");
+    }
+    let mut held = Vec::new();
+    for owner in &owners[..3] {
+        let begun = async {
+            loop {
+                if let Ok(client) = begin(owner).await {
+                    break client;
+                }
+            }
+        };
+        held.push(timeout(STUCK, begun).await.expect("nonces"));
+    }
+    let busy = "[unavailable] no nonce is free; try again in a moment";
+    assert_eq!(begin(&owners[3]).await.err(), Some(busy.into()));
+    let honest = KeyPair::from_seed(&[0x90; 32]);
+    node.deposit(&honest, SAVINGS).await;
+    Client::pay(&node, "gRPC", &draft(&honest), &honest).await.expect("paid");
+}
+
+/// Lost if this fails: an app whose connection broke while it paid has to wait, or pays with what nobody holds for it any more.
+#[tokio::test]
+async fn a_payment_that_is_begun_anew_takes_the_place_of_the_first() {
+    for transport in TRANSPORTS {
+        let node = small_pool(1).await;
+        let intent = request(&node, "order-1").await.intent_id();
+        let draft = order(&node, intent, &[]).draft(&payer()).expect("a draft");
+        let mut first = Client::open(&node, transport).await;
+        first.send(draft.first_message()).await;
+        let parameters = first.parameters().await;
+        let mut second = Client::open(&node, transport).await;
+        second.send(draft.first_message()).await;
+        let anew = second.parameters().await;
+        first.send(draft.second_message(&payer(), &parameters).expect("signatures")).await;
+        let text = "STALE_STATE: a newer submission of this payment is under way";
+        assert_eq!(first.error().await, text, "{transport}");
+        second.send(draft.second_message(&payer(), &anew).expect("signatures")).await;
+        second.succeed().await;
+    }
+}
+
+/// Lost if this fails: a payment that comes twice keeps its second nonces until the node is restarted.
+#[tokio::test]
+async fn a_payment_that_was_made_meanwhile_needs_no_nonce() {
+    for transport in TRANSPORTS {
+        let node = small_pool(1).await;
+        // Longer than an intent lives, so that every payload for it ends with it and says the same.
+        let quote_lifetime = Duration::from_secs(365 * 86_400);
+        let policy = Policy { service_fee: None, quote_lifetime, ..Policy::standard(AccountId([7; 32])) };
+        node.handle.execute(Request::SetPolicy { policy }).await.expect("a policy");
+        let (one, two) = (request(&node, "order-1").await, request(&node, "order-2").await);
+        let draft = |request: &SignedRequest| order(&node, request.intent_id(), &[]).draft(&payer());
+        let mut client = Client::open(&node, transport).await;
+        let first = draft(&one).expect("a draft");
+        client.send(first.first_message()).await;
+        let parameters = client.parameters().await;
+        node.pay(one.rendezvous_key()).await;
+        // Over before the signatures come: nothing that is still to be recorded gives the nonces back.
+        node.settle(one.intent_id()).await;
+        client.send(first.second_message(&payer(), &parameters).expect("signatures")).await;
+        client.succeed().await;
+        let second = draft(&two).expect("a draft");
+        Client::pay(&node, transport, &second, &payer()).await.expect("the only nonce is free");
+    }
 }
 
 /// Lost if this fails: a client that stops in the middle holds its nonces.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use quittance_core::command::{Request, Unproven};
 use quittance_core::ids::AccountId;
 use quittance_core::money::Quarks;
 use quittance_core::policy::Policy;
+use quittance_core::verify::relationship_signing_bytes;
 use quittance_http_api::Destinations;
 use serde_json::{Value, json};
 
-use crate::stage::{MERCHANT, PAYER, Stage, account, create, id, public, refund, terms, withdrawal};
+use crate::stage::{MERCHANT, PAYER, Stage, account, create, id, public, refund, sign, terms, withdrawal};
 
 const ORDER: u8 = 10;
 
@@ -127,6 +129,33 @@ async fn a_stranger_is_nobodys_destination_on_a_node_for_real_money() {
     assert_eq!(check(13, 9, MERCHANT).await.refusal(), (422, "destination_unknown", "terms.destination"));
     let fee = check(14, MERCHANT, 9).await;
     assert_eq!(fee.refusal(), (422, "destination_unknown", "terms.fees[0].destination"));
+}
+
+/// Lost if this fails: whoever has learned the account that a site knows somebody by asks it for money outside of that site.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_a_site_knows_somebody_by_is_not_asked_for_here() {
+    let (owner, known) = (AccountId(public(PAYER)), AccountId(public(21)));
+    let domain = "example.com".parse().unwrap();
+    let bytes = relationship_signing_bytes(owner, &domain, known);
+    let [signed, consent] =
+        [PAYER, 21].map(|seed| Unproven::native(sign(seed, &bytes).parse().expect("a signature")));
+    let establish = Request::EstablishRelationship { owner, domain, authority: known, signed, consent };
+    for destinations in [Destinations::Any, Destinations::Known(Arc::default())] {
+        let stage = Stage::set(destinations, |_| ()).await;
+        stage.engine.execute(establish.clone()).await.expect("a relationship");
+        let check = async |rendezvous: u8, destination: u8, fee: u8| {
+            let mut terms = terms("kin", "5");
+            terms["destination"] = json!(account(destination));
+            terms["fees"] = json!([{ "destination": account(fee), "basis_points": 1 }]);
+            stage.post("/v1/intents", create(rendezvous, &terms)).await
+        };
+        let before = stage.engine.durable();
+        let answer = check(13, 21, PAYER).await;
+        assert_eq!(answer.refusal(), (400, "request_malformed", "terms.destination"));
+        let answer = check(14, PAYER, 21).await;
+        assert_eq!(answer.refusal(), (400, "request_malformed", "terms.fees[0].destination"));
+        assert_eq!(stage.engine.durable(), before);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -194,7 +194,7 @@ async fn one_strangers_names_that_are_never_found_take_no_turn_of_another() {
         calls.spawn(async move { client.post(post(&format!("http://r{n}.evil.example/"), TIME)).await });
     }
     tokio::time::sleep(SOON / 3).await;
-    let called = client.post(post(&format!("http://{NAME}/"), SOON)).await;
+    let called = client.post(post(&format!("http://{NAME}/"), TIME)).await;
     assert_eq!(called, Ok(200), "a healthy server is not told, and that counts as its own failure");
     let (mut hung, mut busy) = (0, 0);
     for ended in calls.join_all().await {
@@ -220,7 +220,7 @@ async fn pages_that_are_looked_at_take_no_place_of_what_is_posted_and_a_wait_for
         looks.spawn(async move { client.status(&url).await });
     }
     tokio::time::sleep(SOON / 3).await;
-    assert_eq!(client.post(post(&url, SOON)).await, Ok(200), "payers keep a merchant from being told");
+    assert_eq!(client.post(post(&url, SOON * 3)).await, Ok(200), "payers keep a merchant from being told");
     assert_eq!(server.connections(), 5, "four pages at a time, and the call");
     let ends = looks.join_all().await;
     let busy = ends.iter().filter(|end| matches!(end, Err(Error::Busy { .. }))).count();
@@ -234,13 +234,13 @@ async fn pages_that_are_looked_at_take_no_place_of_what_is_posted_and_a_wait_for
 #[tokio::test]
 async fn the_time_to_answer_begins_when_a_call_does() {
     let server = Server::plain(|head| {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(600));
         ok(head)
     })
     .await;
     let options = Options { max_calls_per_host: 1, ..dev(server.address) };
     let client = Outbound::new(options).unwrap();
     let url = format!("http://{NAME}/");
-    let both = tokio::join!(client.post(post(&url, SOON)), client.post(post(&url, SOON)));
+    let both = tokio::join!(client.post(post(&url, SOON * 3)), client.post(post(&url, SOON * 3)));
     assert_eq!(both, (Ok(200), Ok(200)), "the second waited for the first, and not for the server");
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::Stream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::Streaming;
 
 use super::words;
 use crate::server::duplex::Duplex;
+use crate::server::places::Place;
 use crate::status::{Code, Status};
 
 /// How long a client may take to take a message (protocol e.7).
@@ -20,7 +21,7 @@ const SEND_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Answers {
     messages: mpsc::Receiver<Result<Bytes, tonic::Status>>,
     /// Held as long as the connection has to remember the call.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 /// Where a call puts its answers. One waits in front of the connection, so that nothing piles up before a slow reader.
@@ -34,7 +35,7 @@ pub(super) struct Line {
 }
 
 /// A call with several answers.
-pub(super) fn answers(place: OwnedSemaphorePermit) -> (Sender, Answers) {
+pub(super) fn answers(place: Place) -> (Sender, Answers) {
     let (to, messages) = mpsc::channel(1);
     (Sender(to), Answers { messages, _place: Some(place) })
 }

@@ -24,7 +24,8 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::messaging::{self, MessageStream};
-use super::{Api, body, calls, duplex, hub, web_socket};
+use super::places::{self, Origin};
+use super::{Api, body, calls, duplex, hub};
 use crate::envelope::{Call, MAX_ENVELOPE_LEN, Method};
 use crate::status::{Code, Status};
 use codec::Raw;
@@ -102,7 +103,7 @@ fn preflight() -> Response {
 }
 
 async fn call(api: Api, request: http::Request<Body>) -> http::Response<Body> {
-    let named = method(request.uri().path());
+    let (named, origin) = (method(request.uri().path()), places::origin(request.extensions()));
     let longest = match &named {
         // A stream ends by its own age, and says so.
         Ok(method) if is_stream(*method) => api.options.stream_life + UNARY_WAIT,
@@ -112,7 +113,7 @@ async fn call(api: Api, request: http::Request<Body>) -> http::Response<Body> {
     let answer = service_fn(move |request: tonic::Request<Streaming<Bytes>>| {
         let (api, named, deadline) = (api.clone(), named.clone(), deadline.clone());
         async move {
-            let answers = answer(api, named?, deadline?, request.into_inner()).await?;
+            let answers = answer(api, origin, named?, deadline?, request.into_inner()).await?;
             Ok::<_, Status>(tonic::Response::new(answers))
         }
     });
@@ -137,6 +138,7 @@ fn is_stream(method: Method) -> bool {
 
 async fn answer(
     api: Api,
+    origin: Option<Origin>,
     method: Method,
     deadline: Instant,
     mut incoming: Streaming<Bytes>,
@@ -149,20 +151,23 @@ async fn answer(
         };
         return timeout_at(deadline, work).await.map_err(|_| deadline::passed())?.map(line::answer);
     }
-    let place = api.sockets.clone().try_acquire_owned().map_err(|_| web_socket::too_many())?;
+    let place = match method {
+        Method::SubmitIntent => api.places.take_for_payment(origin)?,
+        _ => api.places.take(origin)?,
+    };
     let (outgoing, answers) = line::answers(place);
     let (tasks, to) = (api.options.tasks.clone(), outgoing.clone());
     if duplex::is_duplex(method) {
         let mut line = Line { incoming, outgoing: to };
         let talk = {
             let api = api.clone();
-            async move { duplex::converse(&api, method, &mut line).await }
+            async move { duplex::converse(&api, origin, method, &mut line).await }
         };
         tasks.spawn(run(api, deadline, outgoing, talk));
     } else {
         let opened = async {
             let body = only(&mut incoming).await?;
-            messaging::open(&api, &body).await
+            messaging::open(&api, origin, &body).await
         };
         let soon = deadline.min(Instant::now() + UNARY_WAIT);
         let messages = timeout_at(soon, opened).await.map_err(|_| deadline::passed())??;

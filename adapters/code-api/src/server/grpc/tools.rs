@@ -13,7 +13,6 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, any};
 use futures_util::FutureExt as _;
 use http_body::Frame;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout_at};
 use tonic::body::Body;
 use tonic_health::ServingStatus;
@@ -23,7 +22,8 @@ use tower::{Service, ServiceExt as _, service_fn};
 
 use super::{SERVICES, UNARY_WAIT, deadline, exchange, words};
 use crate::proto::DESCRIPTORS;
-use crate::server::{Api, hub, web_socket};
+use crate::server::places::{self, Place};
+use crate::server::{Api, hub};
 use crate::status::Status;
 
 /// A service's name, or the name of a symbol, and little more.
@@ -90,8 +90,7 @@ where
 {
     // A check takes no place: a node that is full is not ill.
     let is_stream = !request.uri().path().ends_with("/Check");
-    let place = is_stream.then(|| api.sockets.clone().try_acquire_owned()).transpose();
-    let place = place.map_err(|_| web_socket::too_many())?;
+    let place = is_stream.then(|| api.places.take(places::origin(request.extensions()))).transpose()?;
     let longest = if is_stream { api.options.stream_life } else { UNARY_WAIT };
     let deadline = deadline::deadline(request.headers(), longest)?;
     let answered = timeout_at(deadline, service.oneshot(request)).await.map_err(|_| deadline::passed())?;
@@ -111,7 +110,7 @@ struct Guarded {
     body: Body,
     /// Gone once it has come.
     over: Option<Pin<Box<dyn Future<Output = Status> + Send>>>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl http_body::Body for Guarded {

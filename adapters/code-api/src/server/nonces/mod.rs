@@ -1,5 +1,6 @@
 //! The values that payers' transactions are signed over, each for one transaction (protocol f).
 
+mod aborts;
 mod pool;
 
 use std::collections::HashMap;
@@ -8,20 +9,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quittance_core::event::{Event, Record};
 use quittance_core::ids::IntentId;
 use quittance_runtime::{Handle, Subscription};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::unavailable;
 use crate::key::PublicKey;
 use crate::solana::transaction::DurableNonce;
 use crate::status::Status;
+use aborts::Aborts;
 use pool::{Held, Pool};
 
 /// The most nonces of one node: some 40 bytes each.
 pub const MAX_NONCES: usize = 1 << 20;
 
-/// How many submissions of one owner may wait for their signatures, so that nobody keeps all nonces from the others by being
-/// slow.
-const MAX_OF_ONE_OWNER: usize = 8;
+/// How many nonces of one owner may wait for their signatures, so that nobody keeps them all from the others by being slow: three
+/// payments with as many fees as there can be.
+const MAX_OF_ONE_OWNER: usize = 16;
+
+/// One in so many nonces is kept for owners who have not lately taken some and not paid: to hold them all takes ever new owners
+/// with money.
+const KEPT: usize = 4;
 
 /// Records read before other tasks of the thread get a turn.
 const TURN: usize = 128;
@@ -42,19 +49,30 @@ struct Shared {
 struct State {
     /// Made when the first one is asked for, as that can fail.
     pool: Option<Pool>,
-    /// How many reservations each owner has that are not bound yet.
-    offered: HashMap<PublicKey, usize>,
+    /// What each owner has that is not bound yet, by what is to be paid.
+    offered: HashMap<PublicKey, HashMap<IntentId, Offered>>,
+    /// How many were ever offered.
+    offers: u64,
+    aborts: Aborts,
     /// What payments hold that were sent to the engine.
     bound: HashMap<IntentId, Vec<Held>>,
     following: bool,
 }
 
-/// Nonces offered to a client. Given back when it is dropped.
+#[derive(Debug)]
+struct Offered {
+    number: u64,
+    held: Vec<Held>,
+}
+
+/// Nonces offered to a client. Given back when it is dropped, or when the same owner begins to pay the same anew.
 #[derive(Debug)]
 pub(super) struct Reservation {
     nonces: Nonces,
     owner: PublicKey,
-    held: Vec<Held>,
+    intent: IntentId,
+    number: u64,
+    values: Vec<DurableNonce>,
 }
 
 /// Nonces of a payment that is with the engine. They come back when it has ended.
@@ -71,15 +89,23 @@ impl Nonces {
         Self(Arc::new(Shared { engine, shutdown, size, state: Mutex::default() }))
     }
 
-    /// Reserves so many for a client that has proved to be the owner.
+    /// Reserves so many for a client that has proved to be the owner. What the owner has for the same intent is void from now on:
+    /// a client that has lost its connection begins anew before that is noticed here.
     ///
     /// # Errors
-    /// `unavailable` when there are not so many free ones, no randomness, or the owner has too many reservations already.
-    pub(super) fn reserve(&self, owner: PublicKey, count: usize) -> Result<Reservation, Status> {
+    /// `unavailable` when there are not so many free ones, no randomness, or the owner has too many already.
+    pub(super) fn reserve(
+        &self,
+        owner: PublicKey,
+        intent: IntentId,
+        count: usize,
+    ) -> Result<Reservation, Status> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let offered = state.offered.get(&owner).copied().unwrap_or_default();
-        if offered >= MAX_OF_ONE_OWNER {
+        state.take_back(owner, intent, None);
+        let offered = state.offered.get(&owner).into_iter().flat_map(HashMap::values);
+        let offered: usize = offered.map(|offered| offered.held.len()).sum();
+        if offered + count > MAX_OF_ONE_OWNER {
             return Err(unavailable(
                 "too many submissions of this owner are under way; try again in a moment",
             ));
@@ -97,11 +123,15 @@ impl Nonces {
             // Below a number of this size some are likelier than others by one part in 2^44.
             Ok::<_, Status>(usize::try_from(number % left as u64).unwrap_or_default())
         };
-        let held = pool.reserve(count, choose)?;
+        let kept = if state.aborts.has(&owner, Instant::now()) { self.0.size / KEPT } else { 0 };
+        let held = if pool.left() < count + kept { None } else { pool.reserve(count, choose)? };
         let held = held.ok_or_else(|| unavailable("no nonce is free; try again in a moment"))?;
-        state.offered.insert(owner, offered + 1);
+        let values = held.iter().map(|held| pool.nonce(*held)).collect();
+        state.offers += 1;
+        let number = state.offers;
+        state.offered.entry(owner).or_default().insert(intent, Offered { number, held });
         drop(guard);
-        Ok(Reservation { nonces: self.clone(), owner, held })
+        Ok(Reservation { nonces: self.clone(), owner, intent, number, values })
     }
 
     async fn follow(self, mut records: Subscription) {
@@ -156,19 +186,43 @@ impl Nonces {
     }
 }
 
-impl Reservation {
-    /// In the order they were asked for.
-    pub(super) fn nonces(&self) -> Vec<DurableNonce> {
-        let state = self.nonces.state();
-        let pool = state.pool.iter();
-        pool.flat_map(|pool| self.held.iter().map(|held| pool.nonce(*held))).collect()
+impl State {
+    /// What an owner has for an intent, and no longer has: of this number, or of any.
+    fn take(&mut self, owner: PublicKey, intent: IntentId, number: Option<u64>) -> Option<Vec<Held>> {
+        let offers = self.offered.get_mut(&owner)?;
+        let offered = offers.get(&intent)?;
+        if number.is_some_and(|number| number != offered.number) {
+            return None;
+        }
+        let taken = offers.remove(&intent);
+        if offers.is_empty() {
+            self.offered.remove(&owner);
+        }
+        taken.map(|offered| offered.held)
     }
 
-    /// Ties them to a payment. To be called before the engine is asked: afterwards it may have ended already.
-    pub(super) fn bind(mut self, intent: IntentId) -> Bound {
-        let held = std::mem::take(&mut self.held);
-        let nonces = self.nonces.clone();
+    /// The same, when nothing was paid with it.
+    fn take_back(&mut self, owner: PublicKey, intent: IntentId, number: Option<u64>) {
+        let Some(held) = self.take(owner, intent, number) else { return };
+        self.aborts.remember(owner, Instant::now());
+        if let Some(pool) = &mut self.pool {
+            held.iter().for_each(|held| pool.give_back(*held));
+        }
+    }
+}
+
+impl Reservation {
+    /// In the order they were asked for.
+    pub(super) fn nonces(&self) -> &[DurableNonce] {
+        &self.values
+    }
+
+    /// Ties them to their payment. To be called before the engine is asked: afterwards it may have ended already. `None` when
+    /// the owner has begun anew since.
+    pub(super) fn bind(self) -> Option<Bound> {
+        let (nonces, intent) = (self.nonces.clone(), self.intent);
         let mut state = nonces.state();
+        let held = state.take(self.owner, intent, Some(self.number))?;
         state.bound.entry(intent).or_default().extend(&held);
         if !state.following {
             state.following = true;
@@ -177,27 +231,20 @@ impl Reservation {
             tokio::spawn(nonces.clone().follow(records));
         }
         drop(state);
-        Bound { nonces, intent, held }
+        Some(Bound { nonces, intent, held })
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut state = self.nonces.state();
-        match state.offered.get_mut(&self.owner) {
-            Some(offered) if *offered > 1 => *offered -= 1,
-            _ => drop(state.offered.remove(&self.owner)),
-        }
         // Nothing when they were bound.
-        if let Some(pool) = &mut state.pool {
-            self.held.iter().for_each(|held| pool.give_back(*held));
-        }
+        self.nonces.state().take_back(self.owner, self.intent, Some(self.number));
     }
 }
 
 impl Bound {
-    /// The payment was not accepted: their values are as good as before.
-    pub(super) fn refused(self) {
+    /// The payment was not accepted, or had been with others: their values are as good as before.
+    pub(super) fn unused(self) {
         let mut state = self.nonces.state();
         if let Some(bound) = state.bound.get_mut(&self.intent) {
             bound.retain(|held| !self.held.contains(held));

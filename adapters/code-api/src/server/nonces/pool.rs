@@ -91,7 +91,6 @@ impl Pool {
     }
 
     /// How many are not reserved.
-    #[cfg(test)]
     pub(super) fn left(&self) -> usize {
         self.free.len()
     }
