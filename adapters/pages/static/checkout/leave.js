@@ -4,12 +4,14 @@
 const SECONDS = 8;
 
 let leaving = 0;
+/** Said once, whatever becomes of the payment afterwards. */
+let staying = false;
 
 export function leave() {
   clearInterval(leaving);
   const onward = /** @type {HTMLAnchorElement | null} */ (document.querySelector("#onward"));
   const note = /** @type {HTMLElement | null} */ (document.querySelector("#leaving"));
-  if (!onward || !note) return;
+  if (!onward || !note || staying) return;
   let left = SECONDS;
   const words = note.querySelector("span");
   const show = () => {
@@ -17,16 +19,19 @@ export function leave() {
   };
   note.hidden = false;
   show();
-  const stay = () => {
+  const stop = () => {
     clearInterval(leaving);
     note.hidden = true;
   };
-  note.querySelector("button")?.addEventListener("click", stay);
+  note.querySelector("button")?.addEventListener("click", () => {
+    staying = true;
+    stop();
+  });
   leaving = setInterval(() => {
     left -= 1;
     show();
     if (left > 0) return;
-    stay();
+    stop();
     location.assign(onward.href);
   }, 1000);
 }
