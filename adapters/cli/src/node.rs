@@ -42,8 +42,8 @@ use crate::shop::ShopOptions;
 pub(crate) const KEY_FILE: &str = "node.key";
 /// Where the rates of a --dev node come from, as its log says.
 const DEV_SOURCE: &str = "dev";
-/// What strangers may have recorded when nobody says, without `--dev`. A million open intents are under 1 GiB of memory, and 200 new ones a second
-/// some 10 GB of log a day.
+/// What strangers may have recorded when nobody says, without `--dev`. A million open intents are under 1 GiB of memory, and 200
+/// new ones a second some 10 GB of log a day.
 const DEFAULT_ADMISSION: Admission = Admission {
     new_per_second: NonZeroU32::new(200),
     per_destination_per_minute: NonZeroU32::new(6_000),
