@@ -6,6 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use quittance_peers_common::{Plan, Stream};
 use quittance_runtime::core::command::{Request, Unproven};
 use quittance_runtime::core::currency::{Currency, Rate};
+use quittance_runtime::core::event::PaymentForm;
 use quittance_runtime::core::ids::{
     AccountId, DepositKey, IntentId, NodeId, Revision, Signature, Timestamp, TransactionId,
 };
@@ -144,6 +145,7 @@ pub(crate) fn create_with(stream: Stream, words: (&str, String)) -> Request {
         fees: Vec::new(),
         expires_at: None,
         metadata: Metadata::new([words]).expect("short"),
+        site: None,
     };
     let signature = Signature(rendezvous.sign(&terms.signing_bytes(intent)).to_bytes());
     Request::Create { intent, terms, signed: Unproven::native(signature) }
