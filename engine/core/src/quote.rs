@@ -103,7 +103,7 @@ impl Prices {
 
 /// How far the quarks of a payment that was signed in the official protocol's words may lie from its amount at its rate: a kin and
 /// the rounding of one (protocol e.3, step 5).
-const QUARK_TOLERANCE: u64 = 100_100;
+pub const QUARK_TOLERANCE: u64 = 100_100;
 
 impl Prices {
     /// The prices that such a payment states, where they are near enough to these: the total within [`QUARK_TOLERANCE`], the service

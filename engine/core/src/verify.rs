@@ -43,15 +43,21 @@ impl Request {
     pub fn verify(self) -> Result<Command, Rejection> {
         Ok(match self {
             Self::Create { intent, terms, signed } => {
-                let authorization = prove(RENDEZVOUS, intent.0, signed, || terms.signing_bytes(intent))?;
+                let authorization = prove(RENDEZVOUS, intent.0, SignedForm::CodeMessage, signed, || {
+                    terms.signing_bytes(intent)
+                })?;
                 Command::Create(Verified(Create { intent, terms, authorization }))
             }
             Self::MarkScanned { intent, signed, expected } => {
-                let authorization = prove(RENDEZVOUS, intent.0, signed, || scan_signing_bytes(intent))?;
+                let authorization = prove(RENDEZVOUS, intent.0, SignedForm::CodeMessage, signed, || {
+                    scan_signing_bytes(intent)
+                })?;
                 Command::MarkScanned(Verified(MarkScanned { intent, authorization, expected }))
             }
             Self::Cancel { intent, by, signed, expected } => {
-                let authorization = prove(RENDEZVOUS, intent.0, signed, || cancel_signing_bytes(intent, by))?;
+                let authorization = prove(RENDEZVOUS, intent.0, SignedForm::CodeMessage, signed, || {
+                    cancel_signing_bytes(intent, by)
+                })?;
                 Command::Cancel(Verified(Cancel { intent, by, authorization, expected }))
             }
             Self::Submit { intent, payer, payload, form, signature, expected } => {
@@ -75,19 +81,24 @@ impl Request {
                 Command::Withdraw(Verified(SignedWithdrawal { withdrawal, signature }))
             }
             Self::RequestLogin { intent, login, signed } => {
-                let authorization = prove(RENDEZVOUS, intent.0, signed, || login.signing_bytes(intent))?;
+                let authorization = prove(RENDEZVOUS, intent.0, SignedForm::CodeMessage, signed, || {
+                    login.signing_bytes(intent)
+                })?;
                 Command::RequestLogin(Verified(RequestLogin { intent, login, authorization }))
             }
             Self::Login { intent, user, signed } => {
-                let authorization =
-                    prove("the user's key", user.0, signed, || login_signing_bytes(intent, user))?;
+                let authorization = prove("the user's key", user.0, SignedForm::CodeLogin, signed, || {
+                    login_signing_bytes(intent, user)
+                })?;
                 Command::Login(Verified(Login { intent, user, authorization }))
             }
             Self::EstablishRelationship { owner, domain, authority, signed, consent } => {
                 let native = || relationship_signing_bytes(owner, &domain, authority);
-                let authorization = prove("the owner's key", owner.0, signed, native)?;
+                let authorization =
+                    prove("the owner's key", owner.0, SignedForm::CodeSubmitActions, signed, native)?;
                 let native = || relationship_signing_bytes(owner, &domain, authority);
-                let consent = prove("the account's key", authority.0, consent, native)?;
+                let consent =
+                    prove("the account's key", authority.0, SignedForm::CodeOpenAccount, consent, native)?;
                 let relationship = EstablishRelationship { owner, domain, authority, authorization, consent };
                 Command::EstablishRelationship(Verified(relationship))
             }
@@ -256,16 +267,21 @@ const RENDEZVOUS: &str = "the rendezvous key";
 fn prove(
     whose: &str,
     key: [u8; 32],
+    foreign: SignedForm,
     unproven: Unproven,
     native: impl FnOnce() -> Vec<u8>,
 ) -> Result<Authorization, Rejection> {
     let Unproven { form, candidates, signature } = unproven;
     let candidates = match form {
         SignedForm::Native => alloc::vec![native()],
-        SignedForm::CodeMessage
-        | SignedForm::CodeLogin
-        | SignedForm::CodeSubmitActions
-        | SignedForm::CodeOpenAccount => candidates,
+        // Words of another kind, signed for another end, are no wish for this.
+        form if form == foreign => candidates,
+        _ => {
+            return Err(invalid(
+                &alloc::format!("a signature by {whose} in a form that says this"),
+                signature,
+            ));
+        }
     };
     for signed in candidates.into_iter().take(MAX_CANDIDATES) {
         if signed.len() > MAX_SIGNED_BYTES {

@@ -271,6 +271,24 @@ fn nobody_is_bound_to_an_owner_whose_wish_they_did_not_sign() {
 }
 
 #[test]
+fn what_was_signed_for_one_end_is_not_taken_for_another() {
+    use quittance_core::event::SignedForm;
+    let mut world = asked();
+    for (form, passes) in SignedForm::ALL.map(|form| (form, form == SignedForm::CodeLogin)) {
+        let Request::Login { intent, user, .. } = login(1, USER) else { panic!("a login") };
+        let words = b"words of another protocol".to_vec();
+        let signature = crate::support::sign(USER, &words);
+        let signed = Unproven { form, candidates: vec![words], signature };
+        let login = Request::Login { intent, user, signed };
+        if passes {
+            world.must(login);
+        } else {
+            assert_eq!(world.refusal_code(login), Code::SignatureInvalid, "{form:?}");
+        }
+    }
+}
+
+#[test]
 fn a_log_cannot_say_that_somebody_logged_in_whom_the_site_does_not_know() {
     let mut world = asked();
     world.must(login(1, USER));

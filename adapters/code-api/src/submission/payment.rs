@@ -4,6 +4,7 @@ use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp};
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::payment::{Payment, Purpose, Transfer};
+use quittance_core::quote::QUARK_TOLERANCE;
 use quittance_core::terms::Fee;
 
 use super::{Refused, account, action_name};
@@ -16,9 +17,6 @@ use crate::solana::instruction::Locked;
 
 /// How far a native amount may be from the requested one (protocol e.6).
 const NATIVE_TOLERANCE: f64 = 0.0001;
-
-/// How far the quarks may be from the amount at its rate (protocol e.3, step 5), as the engine has it.
-const QUARK_TOLERANCE: u64 = 100_100;
 
 /// What a payer signed, as it was written.
 #[derive(Debug, Clone, PartialEq)]

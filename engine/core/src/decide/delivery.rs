@@ -3,7 +3,7 @@
 use alloc::vec;
 use core::time::Duration;
 
-use super::settle::kept;
+use super::settle::cut;
 use super::{Decision, known};
 use crate::command::DeliveryReport;
 use crate::event::Event;
@@ -11,7 +11,7 @@ use crate::ids::{IntentId, Timestamp};
 use crate::quote::open;
 use crate::rejection::{Rejection, RejectionCode};
 use crate::state::{Intent, State};
-use crate::webhook::{DeliveryOutcome, MAX_URL_BYTES, Webhook, retry_at};
+use crate::webhook::{DeliveryOutcome, MAX_REASON_BYTES, MAX_URL_BYTES, Webhook, retry_at};
 
 /// The longest an attempt can have taken; a deliverer gives up long before.
 const MAX_LATENCY: Duration = Duration::from_secs(60 * 60);
@@ -67,7 +67,7 @@ pub(super) fn report(state: &State, report: &DeliveryReport, now: Timestamp) -> 
     } else {
         let outcome = match outcome {
             DeliveryOutcome::Unreachable { reason } => {
-                DeliveryOutcome::Unreachable { reason: kept(reason).into() }
+                DeliveryOutcome::Unreachable { reason: cut(reason, MAX_REASON_BYTES).into() }
             }
             answered @ DeliveryOutcome::Answered { .. } => answered.clone(),
         };

@@ -178,5 +178,10 @@ fn settlement(intent: &Intent) -> Result<&Settlement, Rejection> {
 
 /// As much of a text from outside as is kept.
 pub(super) fn kept(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_REASON_BYTES)).unwrap_or(text)
+    cut(text, MAX_REASON_BYTES)
+}
+
+/// The first `most` bytes of a text, or fewer where a character would be cut.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
