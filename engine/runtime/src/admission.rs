@@ -19,16 +19,26 @@ pub struct Admission {
     /// New payments a minute for one destination. Half a minute's worth may come at once.
     pub per_destination_per_minute: Option<NonZeroU32>,
     /// Intents that are open at one time, which is what memory follows.
+    ///
+    /// Whoever asks for a deadline beyond the policy's own lifetime takes up that room for longer and with fewer requests, so
+    /// these get an eighth of it each time over: one of a month counts as much as 720 of an hour. When their share is used up,
+    /// intents with the policy's lifetime still come in.
     pub max_open: Option<usize>,
 }
 
 /// The most destinations whose rate is kept. Where more are busy at once, the others share one.
 const MAX_DESTINATIONS: usize = 65_536;
 
+/// The part of the open intents that may have longer deadlines than the policy's own. Lifetimes from an hour to a month, each
+/// asked for as early as pays, add up to 1 + ln 720 = 7.6 shares at one time: still not all.
+const LONG_SHARE: usize = 8;
+
 /// What is to be counted once it is carried out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge {
     destination: Option<AccountId>,
+    /// How long it may be open, and the policy's own lifetime, where the first is longer.
+    long: Option<(Duration, Duration)>,
 }
 
 /// An [`Admission`] at work.
@@ -38,12 +48,13 @@ pub(crate) struct Door {
     all: Bucket,
     destinations: HashMap<AccountId, Bucket>,
     others: Bucket,
+    long: Bucket,
 }
 
 impl Door {
     pub(crate) fn new(limits: Admission) -> Self {
-        let (all, others) = (Bucket::default(), Bucket::default());
-        Self { limits, all, destinations: HashMap::new(), others }
+        let bucket = Bucket::default();
+        Self { limits, all: bucket, destinations: HashMap::new(), others: bucket, long: bucket }
     }
 
     /// Lets a command in, or says which limit it meets. What is to be charged once it is carried out; `None` where nothing is.
@@ -53,15 +64,16 @@ impl Door {
         command: &Command,
         now: Timestamp,
     ) -> Result<Option<Charge>, Rejection> {
-        let destination = match command {
+        let (destination, deadline) = match command {
             Command::Create(create) if state.intent(&create.get().intent).is_none() => {
-                Some(create.get().terms.destination)
+                let terms = &create.get().terms;
+                (Some(terms.destination), terms.expires_at)
             }
-            Command::RequestLogin(request) if state.intent(&request.get().intent).is_none() => None,
+            Command::RequestLogin(request) if state.intent(&request.get().intent).is_none() => (None, None),
             Command::EstablishRelationship(wish)
                 if state.relationships().get(&wish.get().authority).is_none() =>
             {
-                None
+                (None, None)
             }
             _ => return Ok(None),
         };
@@ -80,7 +92,17 @@ impl Door {
             let expected = format!("at most {most} new intents a minute");
             return Err(overloaded("terms.destination", expected, "more"));
         }
-        Ok(Some(Charge { destination }))
+        let usual = state.policy().intent_lifetime;
+        // What lies beyond the policy's latest is the rules' to refuse.
+        let longest = state.policy().max_intent_lifetime;
+        let long = deadline.map(|at| at.since(now).min(longest)).filter(|open_for| *open_for > usual);
+        if let (Some(open_for), Some(rate)) = (long, self.long_rate(longest, usual))
+            && !self.long.has_room(rate, now)
+        {
+            let expected = format!("a deadline within {} s: too many ask for longer", usual.as_secs());
+            return Err(overloaded("expires_at", expected, format!("{} s", open_for.as_secs())));
+        }
+        Ok(Some(Charge { destination, long: long.map(|open_for| (open_for, usual)) }))
     }
 
     /// Counts what was carried out.
@@ -90,6 +112,11 @@ impl Door {
         }
         if let (Some(destination), Some((_, rate))) = (charge.destination, self.each_rate()) {
             self.bucket(destination, now).take(rate, now);
+        }
+        if let Some((open_for, usual)) = charge.long
+            && let Some(rate) = self.long_rate(open_for, usual)
+        {
+            self.long.take(rate, now);
         }
     }
 
@@ -102,6 +129,12 @@ impl Door {
         let most = self.limits.per_destination_per_minute?;
         let half = NonZeroU32::MIN.saturating_add(most.get() / 2);
         Some((most, Rate::new(most, Duration::from_secs(60), half)))
+    }
+
+    /// Each takes as much of the bucket's time as it takes of its share; a usual lifetime's worth may come at once.
+    fn long_rate(&self, open_for: Duration, usual: Duration) -> Option<Rate> {
+        let share = u32::try_from(self.limits.max_open? / LONG_SHARE).unwrap_or(u32::MAX).max(1);
+        Some(Rate { each: open_for / share, ahead: usual })
     }
 
     fn bucket(&mut self, destination: AccountId, now: Timestamp) -> &mut Bucket {

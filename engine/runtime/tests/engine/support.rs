@@ -57,13 +57,21 @@ pub(crate) fn create(seed: u8) -> Request {
 }
 
 pub(crate) fn create_for(seed: u8, destination: AccountId) -> Request {
+    create_with(seed, destination, None)
+}
+
+pub(crate) fn create_until(seed: u8, expires_at: Timestamp) -> Request {
+    create_with(seed, SHOP, Some(expires_at))
+}
+
+fn create_with(seed: u8, destination: AccountId, expires_at: Option<Timestamp>) -> Request {
     let amount = NativeAmount::from_hundredths(500).unwrap();
     let terms = Terms {
         destination,
         currency: Currency::KIN,
         amount,
         fees: Vec::new(),
-        expires_at: None,
+        expires_at,
         metadata: Metadata::default(),
         site: None,
     };
