@@ -2,6 +2,9 @@
 
 mod arrow;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -13,6 +16,7 @@ use quittance_core::ids::{IntentId, Position};
 use quittance_core::state::{Key, State as Known};
 use quittance_runtime::Handle;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::Pages;
 use crate::headers::{Purpose, secure};
@@ -23,6 +27,11 @@ use arrow::{Arrow, arrows as arrows_of};
 
 /// The most records that one story tells. The rules keep nearly all intents far below it.
 const MAX_RECORDS: usize = 1_000;
+/// The longest wait for a turn at the log. Whoever has none by then is asked to come back, so that those who wait are never
+/// many: a story is read in milliseconds.
+const TURN: Duration = Duration::from_secs(3);
+/// When to come back, in seconds.
+const RETRY_AFTER: u16 = 5;
 
 #[derive(Debug, Template)]
 #[template(path = "story.html")]
@@ -83,10 +92,12 @@ async fn tell(
     let found = found.map_err(|error| Problem::unavailable(language, &error))?;
     let (last, revision, status) = found.ok_or_else(|| Problem::not_found(language))?;
     // The log is read on threads for that, and not on many of them: payments need the disk too.
-    let reading = pages.reading.acquire().await;
-    let _reading = reading.map_err(|error| Problem::unavailable(language, &error))?;
+    let reading = timeout(TURN, Arc::clone(&pages.reading).acquire_owned()).await;
+    let reading = reading.map_err(|_| Problem::busy(language, RETRY_AFTER))?;
+    let reading = reading.map_err(|error| Problem::unavailable(language, &error))?;
     let engine = pages.engine.clone();
-    let read = tokio::task::spawn_blocking(move || history(&engine, last)).await;
+    // The turn ends with the reading, not with whoever asked and has gone.
+    let read = tokio::task::spawn_blocking(move || (history(&engine, last), reading).0).await;
     let records = read.map_err(|error| Problem::unavailable(language, &error))?;
     let records = records.map_err(|error| Problem::unavailable(language, &error))?;
     Ok(Story {
