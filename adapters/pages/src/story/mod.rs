@@ -122,3 +122,46 @@ fn history(engine: &Handle, last: Position) -> Result<Vec<Record>, String> {
     records.reverse();
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer, SigningKey};
+    use quittance_core::command::{Request, Unproven};
+    use quittance_core::ids::{AccountId, NodeId, Signature};
+    use quittance_core::login::LoginTerms;
+    use quittance_runtime::Engine;
+    use quittance_runtime::log::MemoryLog;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{Options, Protocol};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_finds_too_many_before_them_is_asked_to_come_back_and_not_kept_waiting() {
+        let mut setup = quittance_runtime::Options::new(NodeId([7; 32]));
+        setup.verify_workers = 1;
+        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).unwrap();
+        let engine = tokio::task::spawn_blocking(start).await.unwrap();
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let intent = IntentId(key.verifying_key().to_bytes());
+        let login = LoginTerms { domain: "shop.example".parse().unwrap(), verifier: AccountId([4; 32]) };
+        let signed = Unproven::native(Signature(key.sign(&login.signing_bytes(intent)).to_bytes()));
+        engine.handle().execute(Request::RequestLogin { intent, login, signed }).await.unwrap();
+        let protocol = Protocol {
+            ring_code: |_, _, _, _| None,
+            app_link: |_, _, _, _, _| None,
+            qr_code: |_, _| None,
+            amount: |_, _| String::new(),
+        };
+        let options = Options { dev: false, protocol, shop: None };
+        let pages = Pages { engine: engine.handle(), options, reading: Arc::new(Semaphore::new(1)) };
+        let ask = || arrows(State(pages.clone()), Ok(Path(intent.to_string())), HeaderMap::new());
+        let turn = Arc::clone(&pages.reading).acquire_owned().await.unwrap();
+        let answer = ask().await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()["retry-after"], "5");
+        drop(turn);
+        assert_eq!(ask().await.status(), StatusCode::OK);
+        assert_eq!(pages.reading.available_permits(), 1, "a turn was kept");
+    }
+}
