@@ -305,12 +305,12 @@ await stage(async (stage) => {
   });
 
   await scene("a payer who takes a shop's words for the wallet's own", async () => {
-    const known = await order(node, { hundredths: 5, metadata: { "Asked by": "bank.example", Together: "0 Kin" } });
+    const known = await order(node, { hundredths: 5, metadata: { asked_by: "bank.example", together: "0 Kin" } });
     await give(wallet, known.id);
     await requestIs(wallet, /Checked: signed by the shop/);
     assert.doesNotMatch(await wallet.locator("#request-lines").innerText(), /bank\.example|^0 Kin/m);
     const words = wallet.getByRole("region", { name: "From the merchant" });
-    assert.match(await words.innerText(), /Asked by\s*bank\.example\s*Together\s*0 Kin/);
+    assert.match(await words.innerText(), /asked_by\s*bank\.example\s*together\s*0 Kin/);
     await stage.accessible(wallet, "a request with a shop's words");
     await stage.shot(wallet, "wallet-request-words");
     const silent = await order(node, { hundredths: 5 });

@@ -28,11 +28,12 @@ async function refresh() {
   const state = document.querySelector("#state");
   const next = fresh.querySelector("#state");
   if (!state || !next) throw new Error("the page has another form");
+  const returns = [];
   for (const part of PARTS) {
     const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
     if (!old || !now || written.get(part) === now.innerHTML) continue;
     written.set(part, now.innerHTML);
-    replace(old, now);
+    returns.push(replace(old, now));
   }
   ahead = aheadOf(fresh.querySelector("#checkout"));
   // Last, and only if it differs: this is read out.
@@ -40,6 +41,7 @@ async function refresh() {
   state.className = next.className;
   state.setAttribute("data-state", next.getAttribute("data-state") ?? "");
   prepare();
+  for (const back of returns) back();
   return Number(fresh.querySelector("#checkout")?.getAttribute("data-revision"));
 }
 

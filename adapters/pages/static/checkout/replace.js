@@ -6,6 +6,7 @@ const REACHED = "a, button, summary, pre[tabindex]";
 /**
  * @param {Element} old
  * @param {Element} now
+ * @returns {() => void} brings a reader back to where they were, once what is there can be seen
  */
 export function replace(old, now) {
   const open = new Set([...old.querySelectorAll("details[open]")].map(nameOf));
@@ -17,10 +18,12 @@ export function replace(old, now) {
     if (open.has(nameOf(details))) details.open = true;
     else if (shut.has(nameOf(details))) details.open = false;
   }
-  if (was === undefined) return;
-  const next = [...old.querySelectorAll(REACHED)].find((element) => keyOf(element) === was);
-  // Where it is gone, the payment as a whole is what is left to read.
-  /** @type {HTMLElement | null} */ (next ?? document.querySelector("#payment"))?.focus({ preventScroll: true });
+  return () => {
+    if (was === undefined) return;
+    const next = [...old.querySelectorAll(REACHED)].find((element) => keyOf(element) === was);
+    // Where it is gone, the payment as a whole is what is left to read.
+    /** @type {HTMLElement | null} */ (next ?? document.querySelector("#payment"))?.focus({ preventScroll: true });
+  };
 }
 
 /** @param {Element} details */
