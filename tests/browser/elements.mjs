@@ -377,20 +377,14 @@ await stage(async (stage) => {
   });
 
   await scene("a merchant whose page isolates itself, and whose button is an empty frame", async () => {
-    const apart = await stage.visitor();
-    await apart.route(`${shop.url}/?*`, async (/** @type {any} */ route) => {
-      const answer = await route.fetch();
-      const headers = { ...answer.headers(), "cross-origin-embedder-policy": "require-corp", "cross-origin-opener-policy": "same-origin" };
-      await route.fulfill({ response: answer, headers });
-    });
-    const counter = await open(shop.page(PRICE, { create: poem() }), apart);
+    const counter = await open(shop.page(PRICE, { create: poem(), apart: true }));
     assert.equal(await counter.page.evaluate(() => window.crossOriginIsolated), true);
     assert.equal(await counter.button.innerText(), "Pay $0.25");
     await counter.press();
     await counter.at("ready");
     await pay(await code(counter));
     await counter.hears("success");
-    await apart.close();
+    await counter.page.close();
   });
 
   await scene("a merchant's own frames and calls, which are none of the script's business", async () => {
