@@ -18,6 +18,24 @@ export function grey(rgba) {
 }
 
 /**
+ * Each pixel as the mean of itself and its eight neighbours: less noise, and less of what is small. The edge stays as it is.
+ * @param {Uint8Array} bright
+ * @param {number} width
+ * @param {number} height
+ */
+export function smooth(bright, width, height) {
+  const smoothed = Uint8Array.from(bright);
+  for (let y = 1; y < height - 1; y += 1) {
+    for (let x = 1, i = y * width + 1; x < width - 1; x += 1, i += 1) {
+      const above = bright[i - width - 1] + bright[i - width] + bright[i - width + 1];
+      const below = bright[i + width - 1] + bright[i + width] + bright[i + width + 1];
+      smoothed[i] = (above + bright[i - 1] + bright[i] + bright[i + 1] + below) / 9;
+    }
+  }
+  return smoothed;
+}
+
+/**
  * @param {Uint8Array} bright one byte for each pixel
  * @param {number} width
  * @param {number} height
