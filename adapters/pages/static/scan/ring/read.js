@@ -26,14 +26,19 @@ const ROOTS = 12;
 const PARITY = 13;
 
 const INNERMOST = Array.from({ length: positions(0) }, (_, i) => ((START_MARK[i >> 3] >> (i & 7)) & 1) === 1);
-/** Points of the drawing in its own plane. @type {{ at: Point, ring: number }[]} */
-const PLACES = RADII.flatMap((radius, ring) =>
-  Array.from({ length: positions(ring) }, (_, position) => ({ at: polar(radius, (2 * Math.PI * position) / positions(ring)), ring })),
-);
+/** How far off a mark's middle it is looked at to fit the code, so that a shift is noticed; a mark reaches 0.033 from there. */
+const OFF = 0.018;
+/** The marks' middles in the drawing's own plane. @type {Point[]} */
+const PLACES = RADII.flatMap((radius, ring) => around(radius, positions(ring)));
+/** Two points of each mark, once on one diagonal of it and once on the other. @type {[Point, Point][]} */
+const PAIRS = PLACES.map(([x, y], i) => {
+  const radius = Math.hypot(x, y);
+  const [out, along] = [OFF / radius, (i % 2 === 0 ? OFF : -OFF) / radius];
+  const [dx, dy] = [x * out - y * along, y * out + x * along];
+  return [[x + dx, y + dy], [x - dx, y - dy]];
+});
 /** Points between the rings, which are never marked. @type {Point[]} */
-const GAPS = [(DISC_RADIUS + RADII[0] - MARK_WIDTH / 2) / 2, ...RADII.slice(1).map((radius, i) => (radius + RADII[i]) / 2), 0.97].flatMap((radius) =>
-  Array.from({ length: 48 }, (_, i) => polar(radius, (2 * Math.PI * i) / 48)),
-);
+const GAPS = [(DISC_RADIUS + RADII[0] - MARK_WIDTH / 2) / 2, ...RADII.slice(1).map((radius, i) => (radius + RADII[i]) / 2), 0.97].flatMap((radius) => around(radius, 48));
 
 /**
  * The 20 bytes of a code with light marks on a dark ground, or nothing where there is none to be read.
@@ -58,9 +63,12 @@ export function readRings(picture) {
   return undefined;
 }
 
-/** @param {number} radius @param {number} turn clockwise from the top @returns {Point} */
-function polar(radius, turn) {
-  return [radius * Math.sin(turn), -radius * Math.cos(turn)];
+/** So many points on a circle, clockwise from the top. @param {number} radius @param {number} count @returns {Point[]} */
+function around(radius, count) {
+  return Array.from({ length: count }, (_, i) => {
+    const turn = (2 * Math.PI * i) / count;
+    return [radius * Math.sin(turn), -radius * Math.cos(turn)];
+  });
 }
 
 /**
@@ -70,15 +78,19 @@ function polar(radius, turn) {
  */
 function turn(picture, disc) {
   const plane = seenAslant(disc, 0, 0, 0);
-  const around = Array.from({ length: TURNS }, (_, i) => {
-    const [x, y] = project(plane, ...polar(RADII[0], (2 * Math.PI * i) / TURNS));
-    return -darkness(picture, x, y);
+  const seen = around(RADII[0], TURNS).map((at) => -darkness(picture, ...project(plane, ...at)));
+  // A mark is about as long as this; its mean is the clearest where it is met in the middle.
+  const reach = (STEPS >> 1) - 1;
+  const lights = seen.map((_, i) => {
+    let sum = 0;
+    for (let by = -reach; by <= reach; by += 1) sum += seen[(i + by + TURNS) % TURNS];
+    return sum / (2 * reach + 1);
   });
   let [best, turned] = [LIKE, /** @type {number | undefined} */ (undefined)];
   for (let by = 0; by < TURNS; by += 1) {
     let sum = 0;
     for (const [position, isMarked] of INNERMOST.entries()) {
-      const light = around[(STEPS * position + by) % TURNS];
+      const light = lights[(STEPS * position + by) % TURNS];
       sum += isMarked ? light : -light;
     }
     if (sum / INNERMOST.length > best) [best, turned] = [sum / INNERMOST.length, (2 * Math.PI * by) / TURNS];
@@ -110,8 +122,8 @@ function seenAslant({ x, y, right, down }, turned, g, h) {
  */
 function fit(picture, plane) {
   let sum = 0;
-  for (const [i, { at }] of PLACES.entries()) {
-    const light = -darkness(picture, ...project(plane, ...at));
+  for (const [i, [one, other]] of PAIRS.entries()) {
+    const light = -(darkness(picture, ...project(plane, ...one)) + darkness(picture, ...project(plane, ...other))) / 2;
     sum += i >= INNERMOST.length ? Math.abs(light) : INNERMOST[i] ? light : -light;
   }
   for (const at of GAPS) sum += darkness(picture, ...project(plane, ...at));
@@ -125,7 +137,7 @@ function fit(picture, plane) {
 function payloadAt(picture, plane) {
   let known = 0;
   const drawn = new Uint8Array(PLACES.length >> 3);
-  for (const [i, { at: [x, y] }] of PLACES.entries()) {
+  for (const [i, [x, y]] of PLACES.entries()) {
     // The middle of a mark and four points around it.
     let light = 0;
     for (const [dx, dy] of [[0, 0], [0.012, 0], [-0.012, 0], [0, 0.012], [0, -0.012]]) {
