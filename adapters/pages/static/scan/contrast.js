@@ -56,11 +56,14 @@ export function contrast(bright, width, height, side) {
   const half = Math.max(1, side >> 1);
   const at = new Int16Array(width * height);
   for (let y = 0; y < height; y += 1) {
-    const [top, bottom] = [Math.max(0, y - half), Math.min(height, y + half + 1)];
-    for (let x = 0; x < width; x += 1) {
-      const [left, right] = [Math.max(0, x - half), Math.min(width, x + half + 1)];
-      const sum = sums[bottom * stride + right] - sums[top * stride + right] - sums[bottom * stride + left] + sums[top * stride + left];
-      at[y * width + x] = Math.round(sum / ((bottom - top) * (right - left))) - bright[y * width + x];
+    const top = Math.max(0, y - half);
+    const bottom = Math.min(height, y + half + 1);
+    const [above, below] = [top * stride, bottom * stride];
+    for (let x = 0, i = y * width; x < width; x += 1, i += 1) {
+      const left = x < half ? 0 : x - half;
+      const right = x + half + 1 > width ? width : x + half + 1;
+      const sum = sums[below + right] - sums[above + right] - sums[below + left] + sums[above + left];
+      at[i] = sum / ((bottom - top) * (right - left)) - bright[i] + 0.5;
     }
   }
   return { width, height, at };
@@ -82,13 +85,15 @@ export function inverted({ width, height, at }) {
  * @param {number} y
  */
 export function sample({ width, height, at }, x, y) {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const left = Math.floor(x);
+  const top = Math.floor(y);
   // Written so that a point that is not a number is outside too.
   if (!(left >= 0 && top >= 0 && left < width - 1 && top < height - 1)) return 0;
-  const [right, down, i] = [x - left, y - top, top * width + left];
+  const i = top * width + left;
+  const right = x - left;
   const above = at[i] + (at[i + 1] - at[i]) * right;
   const below = at[i + width] + (at[i + width + 1] - at[i + width]) * right;
-  return above + (below - above) * down;
+  return above + (below - above) * (y - top);
 }
 
 /** Half of what counts as certain, in steps of grey: the noise of a camera is some three to eight. */

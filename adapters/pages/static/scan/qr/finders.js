@@ -4,9 +4,8 @@
 /** @typedef {import("../contrast.js").Contrast} Contrast */
 /** @typedef {{ x: number, y: number, unit: number, seen: number }} Finder `unit`: a module's size on the picture, in pixels */
 
-const SHARES = [1, 1, 3, 1, 1];
 const ALL = 7;
-/** How far a share may be off, as a part of a module: blur and a slanting light move edges. */
+/** How far a run may be off, as a part of a module: blur and a slanting light move edges. */
 const OFF = 0.7;
 /** A module of fewer pixels is not read. */
 const LEAST_UNIT = 1.2;
@@ -29,28 +28,36 @@ export function finders(picture) {
   const step = height > 360 ? 2 : 1;
   for (let y = 0; y < height && found.length < MOST_KEPT; y += step) {
     // The lengths of the last five runs, the newest last, and whether that one is dark.
-    const runs = [0, 0, 0, 0, 0];
+    let [a, b, c, d, e] = [0, 0, 0, 0, 0];
     let isDark = false;
-    for (let x = 0; x <= width; x += 1) {
-      const now = x < width && at[y * width + x] > 0;
+    for (let x = 0, i = y * width; x <= width; x += 1, i += 1) {
+      const now = x < width && at[i] > 0;
       if (now === isDark && x < width) {
-        runs[4] += 1;
+        e += 1;
         continue;
       }
-      if (isDark && fits(runs)) consider(picture, x - runs[4] - runs[3] - (runs[2] + 1) / 2, y, found);
-      runs.shift();
-      runs.push(1);
+      if (isDark && fits(a, b, c, d, e)) consider(picture, x - e - d - (c + 1) / 2, y, found);
+      a = b;
+      b = c;
+      c = d;
+      d = e;
+      e = 1;
       isDark = now;
     }
   }
   return found.sort((a, b) => b.seen / b.unit - a.seen / a.unit);
 }
 
-/** @param {number[]} runs */
-function fits(runs) {
-  const unit = runs.reduce((sum, run) => sum + run, 0) / ALL;
-  if (unit < LEAST_UNIT || runs.includes(0)) return false;
-  return runs.every((run, i) => Math.abs(run - SHARES[i] * unit) <= OFF * unit * (i === 2 ? 2 : 1));
+/**
+ * Whether five runs are a finder's.
+ * @param {number} a @param {number} b @param {number} c @param {number} d @param {number} e
+ */
+function fits(a, b, c, d, e) {
+  const unit = (a + b + c + d + e) / ALL;
+  if (unit < LEAST_UNIT || a === 0) return false;
+  const off = OFF * unit;
+  const isOne = (/** @type {number} */ run) => Math.abs(run - unit) <= off;
+  return Math.abs(c - 3 * unit) <= 2 * off && isOne(b) && isOne(d) && isOne(a) && isOne(e);
 }
 
 /**
@@ -105,9 +112,9 @@ function cross({ width, height, at }, x, y, dx, dy) {
     return runs;
   };
   const [back, ahead] = [side(-1), side(1)];
-  const runs = [back[2], back[1], back[0] + 1 + ahead[0], ahead[1], ahead[2]];
-  if (!fits(runs)) return undefined;
-  return { shift: (ahead[0] - back[0]) / 2, unit: runs.reduce((sum, run) => sum + run, 0) / ALL };
+  const middle = back[0] + 1 + ahead[0];
+  if (!fits(back[2], back[1], middle, ahead[1], ahead[2])) return undefined;
+  return { shift: (ahead[0] - back[0]) / 2, unit: (back[2] + back[1] + middle + ahead[1] + ahead[2]) / ALL };
 }
 
 /**

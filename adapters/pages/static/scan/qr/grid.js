@@ -9,8 +9,11 @@ import { MAX_VERSION, MIN_VERSION, layout, sideOf } from "./layout.js";
 /** @typedef {import("../plane.js").Plane} Plane */
 /** @typedef {import("./finders.js").Finder} Finder */
 
-/** How well the marks have to be seen, from 0 for noise to 1, for a code to be worth reading. */
+/** How well the marks have to be seen, from 0 for noise to 1, for a grid to be worth fitting, and for a code to be worth reading. */
+const LIKE = 0.2;
 const WORTH = 0.35;
+/** Sizes of one place that are fitted; the right one is nearly always the first. */
+const MOST_SIZES = 2;
 /** A finder's middle from its code's edge, and the last alignment pattern's from the far edges, in modules. */
 const FINDER_MIDDLE = 3.5;
 const ALIGNMENT_MIDDLE = 6.5;
@@ -33,16 +36,22 @@ export function grids(picture, corners) {
   const guess = Math.round((frame.side - 17) / 4);
   // The larger a code, the less is known of its size.
   const spread = guess < 3 ? 1 : guess < 14 ? 2 : 3;
-  /** @type {Grid[]} */
-  const found = [];
+  /** @type {Laid[]} */
+  const roughly = [];
   for (let version = guess - spread; version <= guess + spread; version += 1) {
     if (version < MIN_VERSION || version > MAX_VERSION) continue;
     const laid = lay(picture, frame, version);
-    if (laid === undefined || laid.fit < WORTH) continue;
-    const { plane, fit } = laid;
-    found.push({ version, fit, isDark: reader(picture, plane, sideOf(version)) });
+    if (laid !== undefined && laid.fit(laid.plane) > LIKE) roughly.push(laid);
   }
-  return found.sort((a, b) => b.fit - a.fit);
+  roughly.sort((one, other) => other.fit(other.plane) - one.fit(one.plane));
+  /** @type {Grid[]} */
+  const found = [];
+  for (const { version, from, to, fit } of roughly.slice(0, MOST_SIZES)) {
+    const fitted = settle(from, to, fit, frame.unit * (version > 1 ? 0.6 : 1.2));
+    if (fitted === undefined || fitted.fit < WORTH) continue;
+    found.push({ version, fit: fitted.fit, isDark: reader(picture, fitted.plane, sideOf(version)) });
+  }
+  return found.sort((one, other) => other.fit - one.fit);
 }
 
 /**
@@ -108,10 +117,16 @@ function span(picture, { x, y, unit }, [dx, dy]) {
 }
 
 /**
- * Finds the alignment pattern and moves the grid until everything that is known lies where it is seen.
+ * A grid of one size as far as it is known before it is fitted: four points of the code, where they are seen, and what says how
+ * well a plane fits.
+ * @typedef {{ version: number, from: Point[], to: Point[], plane: Plane, fit: (plane: Plane) => number }} Laid
+ */
+
+/**
  * @param {Contrast} picture
  * @param {Frame} frame
  * @param {number} version
+ * @returns {Laid | undefined}
  */
 function lay(picture, frame, version) {
   const side = sideOf(version);
@@ -139,7 +154,8 @@ function lay(picture, frame, version) {
     }
     return sum / (2 * marks.length);
   };
-  return settle(from, to, fit, frame.unit * (version > 1 ? 0.6 : 1.2));
+  const plane = through(from, to);
+  return plane && { version, from, to, plane, fit };
 }
 
 /**

@@ -4,9 +4,6 @@ import { decode } from "./code.js";
 import { finders, triples } from "./finders.js";
 import { grids } from "./grid.js";
 
-/** Grids of one place that are read; the right one is nearly always the first. */
-const MOST_GRIDS = 2;
-
 /**
  * The text of a code with dark modules on a light ground, or nothing where there is none to be read.
  * @param {import("../contrast.js").Contrast} picture
@@ -14,7 +11,7 @@ const MOST_GRIDS = 2;
  */
 export function readQr(picture) {
   for (const corners of triples(finders(picture))) {
-    for (const { version, isDark } of grids(picture, corners).slice(0, MOST_GRIDS)) {
+    for (const { version, isDark } of grids(picture, corners)) {
       const text = decode(version, isDark);
       if (text !== undefined && text !== "") return text;
     }

@@ -26,22 +26,23 @@ export function discs(picture) {
   const { width, height, at } = picture;
   const seen = new Uint8Array(width * height);
   const stack = new Int32Array(width * height);
+  /** @type {Rows} */
+  const rows = { left: new Int32Array(height), right: new Int32Array(height), count: 0 };
   const most = MOST_SHARE * Math.max(width, height);
   /** @type {{ area: number, disc: Disc }[]} */
   const found = [];
   for (let start = 0; start < at.length; start += 1) {
     if (seen[start] || at[start] >= 0) continue;
-    const rows = fill(picture, start, seen, stack);
-    const tall = rows.right.length;
-    if (tall < LEAST || tall > most) continue;
-    const fitted = ellipse(rows);
+    fill(picture, start, seen, stack, rows);
+    if (rows.count < LEAST || rows.count > most) continue;
+    const fitted = ellipse(rows, Math.floor(start / width));
     if (fitted !== undefined) found.push(fitted);
   }
   found.sort((a, b) => b.area - a.area);
   return found.slice(0, MOST).map(({ disc }) => disc);
 }
 
-/** The first and last pixel of each row of a spot, from its top. @typedef {{ top: number, left: number[], right: number[] }} Rows */
+/** The first and last pixel of each row of a spot, from its top. @typedef {{ left: Int32Array, right: Int32Array, count: number }} Rows */
 
 /**
  * Everything light that hangs together with a pixel, which is the first one of it.
@@ -49,52 +50,57 @@ export function discs(picture) {
  * @param {number} start
  * @param {Uint8Array} seen marks what was found already
  * @param {Int32Array} stack room for every pixel once
- * @returns {Rows}
+ * @param {Rows} rows is filled
  */
-function fill({ width, height, at }, start, seen, stack) {
-  /** @type {Rows} */
-  const rows = { top: Math.floor(start / width), left: [], right: [] };
+function fill({ width, height, at }, start, seen, stack, rows) {
+  const { left, right } = rows;
+  const first = Math.floor(start / width);
+  rows.count = 0;
   let waiting = 1;
-  [stack[0], seen[start]] = [start, 1];
+  stack[0] = start;
+  seen[start] = 1;
   while (waiting > 0) {
     waiting -= 1;
     const pixel = stack[waiting];
     const y = Math.floor(pixel / width);
     const x = pixel - y * width;
-    const row = y - rows.top;
-    // Rows below are reached before those above are through, but none above the first and none is left out.
-    rows.left[row] = Math.min(rows.left[row] ?? x, x);
-    rows.right[row] = Math.max(rows.right[row] ?? x, x);
-    const visit = (/** @type {number} */ next) => {
-      if (seen[next] || at[next] >= 0) return;
-      [stack[waiting], seen[next]] = [next, 1];
+    const row = y - first;
+    // No row is reached but from the one above or below, and none is above the first.
+    if (row === rows.count) {
+      rows.count += 1;
+      left[row] = right[row] = x;
+    }
+    if (x < left[row]) left[row] = x;
+    if (x > right[row]) right[row] = x;
+    for (let side = 0; side < 4; side += 1) {
+      const isInside = side === 0 ? x > 0 : side === 1 ? x < width - 1 : side === 2 ? y > 0 : y < height - 1;
+      const next = side === 0 ? pixel - 1 : side === 1 ? pixel + 1 : side === 2 ? pixel - width : pixel + width;
+      if (!isInside || seen[next] || at[next] >= 0) continue;
+      stack[waiting] = next;
+      seen[next] = 1;
       waiting += 1;
-    };
-    if (x > 0) visit(pixel - 1);
-    if (x < width - 1) visit(pixel + 1);
-    if (y > 0) visit(pixel - width);
-    if (y < height - 1) visit(pixel + width);
+    }
   }
-  return rows;
 }
 
 /**
  * The ellipse with the same moments as a spot whose holes are filled, if the spot is one.
  * @param {Rows} rows
+ * @param {number} top of the first one
  */
-function ellipse({ top, left, right }) {
+function ellipse({ left, right, count }, top) {
   let [area, sumX, sumY] = [0, 0, 0];
-  for (const [row, from] of left.entries()) {
-    const length = right[row] - from + 1;
+  for (let row = 0; row < count; row += 1) {
+    const length = right[row] - left[row] + 1;
     area += length;
-    sumX += (length * (from + right[row])) / 2;
+    sumX += (length * (left[row] + right[row])) / 2;
     sumY += length * row;
   }
   const [x, y] = [sumX / area, sumY / area];
   let [xx, xy, yy] = [0, 0, 0];
-  for (const [row, from] of left.entries()) {
-    const length = right[row] - from + 1;
-    const middle = (from + right[row]) / 2 - x;
+  for (let row = 0; row < count; row += 1) {
+    const length = right[row] - left[row] + 1;
+    const middle = (left[row] + right[row]) / 2 - x;
     // A row's own moment, of pixels that have a width, and that of its middle.
     xx += length * (middle ** 2 + length ** 2 / 12);
     xy += length * middle * (row - y);
@@ -112,14 +118,14 @@ function ellipse({ top, left, right }) {
   if (mean + spread > MOST_LONG ** 2 * (mean - spread)) return undefined;
   // Each end of a row has to lie on it.
   let off = 0;
-  for (const [row, from] of left.entries()) {
-    for (const edge of [from - 0.5, right[row] + 0.5]) {
+  for (let row = 0; row < count; row += 1) {
+    for (const edge of [left[row] - 0.5, right[row] + 0.5]) {
       const [dx, dy] = [edge - x, row - y];
       off += Math.abs(Math.sqrt((yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant) / 2 - 1);
     }
   }
   const radius = Math.sqrt(area / Math.PI);
-  if (off / (2 * left.length) > OFF + OFF_PIXELS / radius) return undefined;
+  if (off / (2 * count) > OFF + OFF_PIXELS / radius) return undefined;
   /** @type {Disc} */
   const disc = { x, y: y + top, right: [a, b], down: [b, d] };
   return { area, disc };
