@@ -59,6 +59,9 @@ await stage(async (stage) => {
     await film(path, undefined);
     await camera.click();
     await until("words", () => wallet.locator("#seen-note").isVisible());
+    await until("a picture", () => wallet.locator("#seen").evaluate((/** @type {any} */ video) => video.currentTime > 0));
+    const { y, height } = await wallet.locator("#seen").boundingBox();
+    assert.ok(y >= 0 && y + height <= wallet.viewportSize().height, `the camera's picture is on the screen, not at ${y}`);
     await stage.shot(wallet, "wallet-camera");
     await stage.accessible(wallet, "the wallet with its camera on");
     await until("help", async () => (await wallet.locator("#seen-note").innerText()).match(/Nothing found yet/));

@@ -33,6 +33,8 @@ export async function toggle({ button, video, note }) {
   button.textContent = WORDS.off;
   note.textContent = WORDS.hold;
   video.hidden = note.hidden = false;
+  // On a phone the picture would begin below the screen.
+  button.scrollIntoView();
   let left = "";
   try {
     const found = await scan(video, running.signal, () => {
