@@ -55,6 +55,31 @@ await stage(async (stage) => {
     await payBy(".qr", { size: 380, turn: -0.4, tilt: [0.1, 0.15] });
   });
 
+  await scene("a payer whose browser's own reader is there and does not work", async () => {
+    const known = await order(node, { hundredths: 5 });
+    const page = await customer.newPage();
+    await page.goto(`${node.url}/checkout/${known.id}?code=${known.clientSecret}`);
+    for (const summary of await page.locator("details summary").all()) await summary.click();
+    await film(path, await page.locator(".qr").screenshot());
+    await page.close();
+    for (const fault of ["sees nothing", "fails", "never answers"]) {
+      await wallet.evaluate((/** @type {string} */ fault) => {
+        const BarcodeDetector = class {
+          static getSupportedFormats = async () => ["qr_code"];
+          detect() {
+            if (fault === "fails") throw new Error("no such service");
+            return fault === "never answers" ? new Promise(() => {}) : Promise.resolve([]);
+          }
+        };
+        Object.assign(window, { BarcodeDetector });
+      }, fault);
+      await camera.click();
+      await until(`the request of a reader that ${fault}`, async () => (await wallet.locator("#request-state").innerText()).match(/Checked/));
+      await wallet.getByRole("button", { name: "Close" }).click();
+    }
+    await wallet.reload();
+  });
+
   await scene("a payer who sees nothing happen, or whose camera stays on", async () => {
     await film(path, undefined);
     await camera.click();
