@@ -145,7 +145,11 @@ async fn request_of(
             }
             Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed, expected: None })
         }
-        Kind::RequestToGrabBill(_) => Err(refusal::unimplemented("message.kind request_to_grab_bill")),
+        // Accounts of this node are primary ones and those that sites know: none is ever what the rule asks for.
+        Kind::RequestToGrabBill(_) => {
+            let text = "requestor account must be latest temporary incoming account";
+            Err(Status::new(Code::PermissionDenied, text))
+        }
         Kind::ClientRejectedLogin(_) => {
             Ok(Request::Cancel { intent, by: CanceledBy::Payer, signed, expected: None })
         }

@@ -42,8 +42,6 @@ async fn a_message_that_clients_may_not_send_is_refused_even_when_signed() {
             intent_id: Some(other.intent_id().into()),
         }),
     );
-    let unavailable =
-        |kind: &str| format!("[unimplemented] message.kind {kind} is not available on this node");
     let other_id = format!("[invalid_argument] intent id must be {}", request.intent_id());
     for (body, status, want) in [
         (
@@ -61,8 +59,8 @@ async fn a_message_that_clients_may_not_send_is_refused_even_when_signed() {
         (kind(4, b""), 400, "[invalid_argument] message.kind cannot be airdrop_received"),
         (
             SignedMessage::request_to_grab_bill(key, PublicKey([3; 32])).to_request().encode_to_vec(),
-            501,
-            &unavailable("request_to_grab_bill"),
+            403,
+            "[permission_denied] requestor account must be latest temporary incoming account",
         ),
         (
             kind(99, b""),

@@ -7,9 +7,11 @@ use quittance_core::command::Request;
 use quittance_core::ids::AccountId;
 use quittance_core::state::State;
 use quittance_runtime::log::MemoryLog;
-use quittance_runtime::{Admission, Engine, Error, Handle, ManualClock};
+use quittance_runtime::{Admission, Clock as _, Engine, Error, Handle, ManualClock};
 
-use crate::support::{cancel, create, create_for, deposit, is_overloaded, noon, options};
+use crate::support::{
+    cancel, create, create_for, create_padded, create_until, deposit, is_overloaded, noon, options,
+};
 
 fn limited(admission: Admission) -> (Engine, Handle, ManualClock) {
     let clock = noon();
@@ -50,6 +52,19 @@ fn the_log_is_filled_from_outside_no_faster_than_the_operator_says() {
     assert_eq!(admitted(&handle, (6..=20).map(create)), 4, "time that nobody used is not saved up");
 }
 
+/// Lost if this fails: whoever pads what it signs fills disk and memory several times as fast as the operator says.
+#[test]
+fn what_is_padded_counts_for_as_much_as_it_takes() {
+    let (_engine, handle, clock) =
+        limited(Admission { new_per_second: NonZeroU32::new(4), ..Admission::default() });
+    // A metadata of 2 KiB: three units, so that the second one finds the rate used up for half a second.
+    assert_eq!(admitted(&handle, (1..=9).map(create_padded)), 2);
+    clock.advance(Duration::from_millis(500));
+    assert_eq!(admitted(&handle, (10..=19).map(create)), 0);
+    clock.advance(Duration::from_millis(250));
+    assert_eq!(admitted(&handle, (10..=19).map(create)), 1);
+}
+
 #[test]
 fn one_destination_in_demand_leaves_the_others_their_share() {
     let (_engine, handle, clock) =
@@ -72,4 +87,26 @@ fn so_many_intents_are_open_and_no_more_so_that_memory_has_an_end() {
     assert_eq!(admitted(&handle, [create(4), create(5)]), 1, "one has ended, one may begin");
     clock.advance(Duration::from_secs(3_601));
     assert_eq!(admitted(&handle, (5..=9).map(create)), 3, "the others expired");
+}
+
+#[test]
+fn long_deadlines_do_not_keep_the_others_out() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let (_engine, handle, clock) = limited(Admission { max_open: Some(80), ..Admission::default() });
+    // With a share of ten, one of a month takes three days of it.
+    let month = |seed| create_until(seed, clock.now().saturating_add(720 * HOUR));
+    assert_eq!(admitted(&handle, (1..=9).map(month)), 1);
+    let refused = handle.execute_blocking(month(9)).unwrap_err();
+    let Error::Rejected(refused) = refused else { panic!("{refused}") };
+    assert_eq!(
+        (refused.field.as_str(), refused.expected.as_str(), refused.got.as_str()),
+        ("expires_at", "a deadline within 3600 s: too many ask for longer", "2592000 s"),
+    );
+    let usual = |seed| create_until(seed, clock.now().saturating_add(HOUR));
+    assert_eq!(admitted(&handle, (21..=30).map(usual)), 10, "for these there is room");
+    assert_eq!(admitted(&handle, (31..=40).map(create)), 10);
+    clock.advance(70 * HOUR);
+    assert_eq!(admitted(&handle, (2..=9).map(month)), 0);
+    clock.advance(HOUR);
+    assert_eq!(admitted(&handle, (2..=9).map(month)), 1, "three days later another");
 }
