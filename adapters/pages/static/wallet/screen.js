@@ -1,5 +1,7 @@
 // What the wallet's parts have in common: finding them, filling them, and saying what went wrong.
 
+import * as camera from "./camera.js";
+
 const QUARKS_PER_KIN = 100_000n;
 export const LANG = "en";
 
@@ -46,6 +48,7 @@ export async function guarded(work) {
 /** @param {string} section */
 export function show(section) {
   part("problem").hidden = true;
+  if (section !== "home") camera.stop();
   for (const id of ["welcome", "backup", "home", "request"]) part(id).hidden = id !== section;
 }
 

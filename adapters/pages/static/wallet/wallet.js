@@ -3,7 +3,7 @@
 import { hex } from "../lib/bytes.js";
 import { BROWSERS, available as canSign, fromSeed, pair } from "../lib/keys.js";
 import { ask, available } from "./api.js";
-import { canScan, scan } from "./camera.js";
+import * as camera from "./camera.js";
 import * as request from "./request.js";
 import { entry, guarded, kin, line, on, part, show } from "./screen.js";
 import * as store from "./store.js";
@@ -43,14 +43,8 @@ on("top-up", "click", async () => {
 });
 on("open", "submit", () => openRequest(part("given").value));
 on("camera", "click", async () => {
-  const stop = new AbortController();
-  part("seen").hidden = false;
-  try {
-    const found = await scan(part("seen"), AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]));
-    if (found !== undefined) await openRequest(found);
-  } finally {
-    part("seen").hidden = true;
-  }
+  const found = await camera.toggle({ button: part("camera"), video: part("seen"), note: part("seen-note") });
+  if (found !== undefined) await openRequest(found);
 });
 on("forget", "click", async () => {
   await store.forget();
@@ -72,7 +66,6 @@ async function start() {
   const known = await store.loadKey();
   if (known === undefined) return show("welcome");
   key = { ...pair(known.publicKey, known.secret), sites: known.sites };
-  part("camera").hidden = !(await canScan());
   await fromAddress();
 }
 
