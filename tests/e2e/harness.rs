@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quittance_tests::asked::Asked;
+use quittance_tests::sdk::major_and_minor;
 
 /// Lost if this fails: a flag in front of its value makes the power cuts and the browser disappear from a run that succeeds.
 #[test]
@@ -35,6 +36,22 @@ fn a_flag_and_its_value_leave_no_test_out() {
         assert_eq!(asked.wants("door"), runs, "{line:?}");
     }
     assert!(Asked::read(["--list".to_owned(), "door".to_owned()]).list);
+}
+
+/// Lost if this fails: an SDK fails in a place of its own under a tool that is too old for it, and nobody is told why.
+#[test]
+fn versions_are_compared_as_numbers() {
+    for (said, is) in [
+        ("v20.20.2\n", Some((20, 20))),
+        ("Python 3.11.7\n", Some((3, 11))),
+        ("Python 3.9.2", Some((3, 9))),
+        ("10.8.2", Some((10, 8))),
+        ("Python 3.15.0rc1", Some((3, 15))),
+        ("v8", None),
+        ("none", None),
+    ] {
+        assert_eq!(major_and_minor(said), is, "{said:?}");
+    }
 }
 
 /// Lost if this fails: what a fuzzer once found comes back, and no test run says so.

@@ -83,9 +83,7 @@ impl Tracer {
                 let what = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
                 Some(Missing { what, is_permitted: false })
             }
-            Err(error) => {
-                Some(Missing { what: format!("strace does not run: {error}"), is_permitted: true })
-            }
+            Err(error) => Some(Missing { what: format!("strace does not run: {error}"), is_permitted: true }),
         }
     }
 

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     node::a_failed_sync_latches_the_node();
     println!("faults: a sync that fails stops the node, and nothing is acknowledged after it");
     let all = env::var("QUITTANCE_FAULTS").is_ok_and(|wanted| wanted == "all");
-    for (what, run) in [("the log alone", log_alone::run as fn(bool) -> (Table, Counts)), ("the whole node", node::run)]
+    for (what, run) in
+        [("the log alone", log_alone::run as fn(bool) -> (Table, Counts)), ("the whole node", node::run)]
     {
         let (table, counts) = run(all);
         table.print();

@@ -80,5 +80,8 @@ fn every_merchant_is_told_however_often_the_node_is_killed_and_twice_under_one_i
         assert_eq!(once.len(), 1, "{intent} was told in two ways");
         twice += usize::from(calls.iter().filter(|told| told.answered == Some(200)).count() > 1);
     }
-    println!("{} deliveries, {kills} kills, {in_the_middle} of them before all were told: none lost, {twice} taken more than once", intents.len());
+    println!(
+        "{} deliveries, {kills} kills, {in_the_middle} of them before all were told: none lost, {twice} taken more than once",
+        intents.len()
+    );
 }

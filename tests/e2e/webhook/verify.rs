@@ -73,9 +73,8 @@ fn registered_results(shop: &Shop, sdk: &mut Driver) {
     let created = sdk.call("create", &order).expect("a create");
     let (id, secret) = (&created["id"], &created["clientSecret"]);
     let unknown = json!(MERCHANT);
-    let mut register = |intent: &Value, url: &str| {
-        sdk.call("registerWebhook", &json!({ "intent": intent, "url": url }))
-    };
+    let mut register =
+        |intent: &Value, url: &str| sdk.call("registerWebhook", &json!({ "intent": intent, "url": url }));
     for (intent, url, want) in [
         (id, "http://10.0.0.1/hook", "invalid_url"),
         (id, "http://localhost:1/hook", "ok"),

@@ -7,7 +7,8 @@ use quittance_runtime::log::{EventLog, MemoryLog};
 use quittance_runtime::{Engine, Error};
 
 use crate::support::{
-    Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, quoted, ready, settled, start, submit,
+    Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, quoted, ready,
+    settled, start, submit,
 };
 
 #[test]

@@ -7,7 +7,9 @@ use quittance_core::ids::Position;
 use quittance_runtime::log::{AppendError, EventLog, Fault, FaultyLog, MemoryLog};
 use quittance_runtime::{Engine, Error, Failure, ShutdownError, StartError};
 
-use crate::support::{Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, ready, start};
+use crate::support::{
+    Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, ready, start,
+};
 
 fn failed_append<T: std::fmt::Debug>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Failed(Failure::Append(_))))
