@@ -69,8 +69,7 @@ pub enum StartError {
     },
     /// The log's last record is of more than a day from now, so one of the two times is wrong.
     #[error(
-        "the log's last record is of {} s from now by this machine's clock: one of the two times is wrong. Set the clock, or \
-         go on from the log's time", last.since(*now).as_secs()
+        "the log's last record is {} s ahead of this machine's clock: one of the two is wrong", last.since(*now).as_secs()
     )]
     ClockBehind {
         /// The time of the last record.
