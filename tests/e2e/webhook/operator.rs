@@ -1,3 +1,6 @@
+use std::thread;
+use std::time::{Duration, Instant};
+
 use quittance_tests::here;
 use quittance_tests::hook::Hook;
 use quittance_tests::http;
@@ -8,6 +11,8 @@ use serde_json::{Value, json};
 use crate::{ask, pay};
 
 const HERE: Here = here!();
+/// How long the next thing may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
@@ -33,13 +38,11 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
         pay(server.address(), &payer, &request.intent_id().to_string()).expect("an answer");
     }
     let first = hook.told_at_least(2);
-    let pending = loop {
+    let pending = eventually("one is on record as not told", || {
         let list = webhook(&["list"]).json();
-        let [entry] = list["webhooks"].as_array().expect("a list").as_slice() else { continue };
-        if entry["webhook"]["attempts"][0]["status"] == 503 {
-            break entry.clone();
-        }
-    };
+        let [entry] = list["webhooks"].as_array().expect("a list").as_slice() else { return None };
+        (entry["webhook"]["attempts"][0]["status"] == 503).then(|| entry.clone())
+    });
     assert_eq!(
         (text(&pending["intent"]), text(&pending["webhook"]["state"])),
         (away_id.clone(), "pending".into())
@@ -49,9 +52,7 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     let again = webhook(&["redeliver", &here_id]).json();
     assert_eq!(again["intent"], json!(here_id));
     let calls = |at: &str| hook.told().into_iter().filter(|told| told.path == at).collect::<Vec<_>>();
-    while calls("/here").len() < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("the merchant is told again", || (calls("/here").len() > 1).then_some(()));
     let id = |told: &quittance_tests::hook::Told| told.header("webhook-id").map(str::to_owned);
     assert_eq!(id(&calls("/here")[0]), id(&calls("/here")[1]));
     assert_ne!(id(&first[0]), id(&first[1]));
@@ -64,6 +65,18 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     server.stop();
     let stopped = webhook(&["list"]);
     assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+}
+
+/// What is looked for until it is there.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

@@ -165,6 +165,18 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
+/// Waits until everything up to this position is decided, whether it is durable or not.
+pub(crate) fn eventually_decided(handle: &Handle, position: Position) {
+    let seen = Arc::new(AtomicU64::new(0));
+    eventually("all of them are decided", || {
+        let seen_here = seen.clone();
+        let look = move |state: &State| seen_here.store(state.position().0, Ordering::SeqCst);
+        // Looked at when its turn comes; its answer waits for the disk, and nobody waits for that.
+        assert!(!matches!(ready(handle.query(look)), Some(Err(_))));
+        seen.load(Ordering::SeqCst) >= position.0
+    });
+}
+
 /// Waits for what another thread brings about. The limit is for a broken test, not a promise about speed.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..10_000 {
