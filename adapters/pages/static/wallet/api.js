@@ -20,8 +20,8 @@ export class Refused extends Error {
     this.status = status;
   }
 
-  /** Whether the node has decided against it, and not just failed to answer. */
-  get isFinal() {
+  /** Whether the node has turned it away, and not just failed to say what it did. */
+  get isCertain() {
     return this.code !== "" && this.status < 500;
   }
 }

@@ -73,7 +73,7 @@ export async function submit(payment, key) {
   try {
     await ask(`/v1/intents/${payment.intent}/submissions`, submission);
   } catch (error) {
-    const isRefused = error instanceof Refused && error.isFinal;
+    const isRefused = error instanceof Refused && error.isCertain;
     if (isRefused && error.code !== "intent_already_submitted") throw error;
     // It may have been this payer: an answer that was lost, or another tab.
     if (await isPaidBy(payment)) return;
