@@ -100,7 +100,7 @@ fn whoever_knows_an_intent_does_not_learn_the_secret_in_its_merchants_webhook() 
         if shown["webhook"]["attempts"][0].is_object() {
             break shown;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     };
     assert_eq!(shown["webhook"]["url"], url, "the operator sees all of it");
     assert!(text(&shown["webhook"]["attempts"][0]["error"]).contains("cannot connect"), "{shown}");
