@@ -255,6 +255,15 @@ impl Server {
         fs::read_to_string(&self.complaints).unwrap_or_default()
     }
 
+    /// What it has in memory (Linux's `VmRSS`), where the system says so.
+    #[must_use]
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kibibytes * 1024)
+    }
+
     /// Ends it as a crash does: SIGKILL, nothing is written any more.
     ///
     /// # Panics

@@ -4,7 +4,7 @@ import { hex } from "../lib/bytes.js";
 import { BROWSERS, available as canSign, fromSeed, pair } from "../lib/keys.js";
 import { money } from "../views/texts.js";
 import { Refused, ask, available } from "./api.js";
-import { canScan, scan } from "./camera.js";
+import * as camera from "./camera.js";
 import { read } from "./given.js";
 import * as login from "./login.js";
 import * as pay from "./pay.js";
@@ -54,14 +54,8 @@ on("top-up", "click", async () => {
 });
 on("open", "submit", () => openRequest(part("given").value));
 on("camera", "click", async () => {
-  const stop = new AbortController();
-  part("seen").hidden = false;
-  try {
-    const found = await scan(part("seen"), AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]));
-    if (found !== undefined) await openRequest(found);
-  } finally {
-    part("seen").hidden = true;
-  }
+  const found = await camera.toggle({ button: part("camera"), video: part("seen"), note: part("seen-note") });
+  if (found !== undefined) await openRequest(found);
 });
 on("forget", "click", async () => {
   await store.forget();
@@ -87,7 +81,6 @@ async function start() {
   const known = await store.loadKey();
   if (known === undefined) return show("welcome");
   key = { ...pair(known.publicKey, known.secret), sites: known.sites };
-  part("camera").hidden = !(await canScan());
   await fromAddress();
 }
 
@@ -315,6 +308,7 @@ function line(name, text, style = "") {
 /** @param {string} section */
 function show(section) {
   part("problem").hidden = true;
+  if (section !== "home") camera.stop();
   for (const id of ["welcome", "backup", "home", "request"]) part(id).hidden = id !== section;
 }
 
