@@ -14,7 +14,7 @@ pub(crate) struct CliError {
 pub(crate) enum Kind {
     /// A bug, or the machine failing: 1.
     Failed,
-    /// The command line, a file or a key is not what it should be: 2.
+    /// The command line, a file, a key or the clock is not what it should be: 2.
     Misuse,
     /// The rules refuse it: 3.
     Refused,

@@ -72,6 +72,8 @@ pub(crate) struct NodeOptions {
     pub(crate) outbound: OutboundFile,
     /// Makes the archive and the snapshot anew from the log.
     pub(crate) rebuild: bool,
+    /// Goes on from the log's time, however far ahead that is.
+    pub(crate) accept_time: bool,
     /// How often what has ended leaves memory, and a snapshot is kept.
     pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
@@ -91,7 +93,7 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let (policy, outbound) = (PolicyFile::default(), OutboundFile::default());
-        let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
+        let (rebuild, accept_time, disk_reserve) = (false, false, Reserve::DEFAULT_BYTES);
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         // With made-up money there is nothing to guard, and whoever tries the node out wants to see how fast it is.
@@ -109,6 +111,7 @@ impl NodeOptions {
             policy,
             outbound,
             rebuild,
+            accept_time,
             checkpoints,
             disk_reserve,
             limits,
@@ -338,6 +341,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         table: Some(Arc::new(log.table("state"))),
         checkpoints: options.checkpoints,
         rebuild: options.rebuild,
+        accept_time: options.accept_time,
         admission: options.admission,
         progress: Some(replaying),
         ..Options::new(node)
@@ -438,6 +442,10 @@ fn start_error(error: StartError) -> CliError {
         | StartError::Invariant(_) => {
             CliError::new(Kind::Damaged, error).hint("quittance log verify --data DIR")
         }
+        StartError::ClockBehind { .. } => CliError::misuse(error).hint(
+            "set the clock, then start again; if the clock is right, --accept-time goes on from the log's time, an eighth \
+             slower until the two agree",
+        ),
         StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
             CliError::misuse(error)
         }
@@ -450,6 +458,9 @@ fn start_error(error: StartError) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use quittance_core::policy::Policy;
+    use quittance_runtime::{Clock as _, ManualClock, SystemClock};
+
     use super::*;
 
     fn options(data: &Path, dev: bool) -> NodeOptions {
@@ -468,5 +479,41 @@ mod tests {
             let again = Node::start(options(&data, dev)).await.unwrap().stop().await.unwrap();
             assert_eq!(again.position, tip.position, "the refused start left a trace in the log");
         }
+    }
+
+    /// Lost if this fails: a node on a machine that has lost its clock goes on with times nobody can take back, or one whose log is
+    /// ahead can never be started again.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_that_is_ahead_of_the_clock_is_served_only_when_the_operator_accepts_its_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        Node::start(options(&data, true)).await.unwrap().stop().await.unwrap();
+        let node = NodeId(node_key(&data).unwrap().verifying_key().to_bytes());
+        let ahead = SystemClock.now().saturating_add(Duration::from_secs(2 * 24 * 3_600));
+        let at = data.clone();
+        let run_ahead = move || {
+            let log = SledLog::open(&at, Some(node)).unwrap();
+            let clock = Arc::new(ManualClock::new(ahead));
+            let engine = Engine::start(Box::new(log), Options { clock, ..Options::new(node) }).unwrap();
+            let policy =
+                Policy { intent_lifetime: Duration::from_secs(60), ..Policy::standard(AccountId([1; 32])) };
+            engine.handle().execute_blocking(Request::SetPolicy { policy }).unwrap();
+            engine.shutdown().unwrap()
+        };
+        let tip = tokio::task::spawn_blocking(run_ahead).await.unwrap();
+
+        let refused = Node::start(options(&data, true)).await.unwrap_err();
+        assert_eq!(refused.exit_code(), 2, "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("s ahead of this machine's clock") && said.contains("--accept-time"), "{said}");
+        let accepting = NodeOptions { accept_time: true, ..options(&data, true) };
+        let served = Node::start(accepting).await.unwrap();
+        assert_eq!(served.engine().durable(), tip.position, "the refused start left a trace in the log");
+        let (first, began) = (served.engine().now(), std::time::Instant::now());
+        assert!(first >= ahead);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let moved = served.engine().now().since(first);
+        assert!(moved >= Duration::from_millis(250) && moved <= began.elapsed(), "{moved:?}");
+        served.stop().await.unwrap();
     }
 }

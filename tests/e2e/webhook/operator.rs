@@ -80,6 +80,42 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 #[test]
+fn whoever_knows_an_intent_does_not_learn_the_secret_in_its_merchants_webhook() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let server = HERE.serve(&data);
+    // Nobody answers there, so that there is a reason too.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let host = closed.expect("a port").to_string();
+    let payer = Payer::numbered(1);
+    assert!(payer.deposit(server.address(), "purse", 1 << 40).expect("an answer").is_success());
+    let request = order(MERCHANT, 25, "usd", "secret");
+    let id = request.intent_id().to_string();
+    let url = format!("http://{host}/hooks/s3cret?token=s3cret");
+    ask(server.address(), &request, &url).expect("an answer");
+    pay(server.address(), &payer, &id).expect("an answer");
+    let path = data.to_str().expect("a path in UTF-8");
+    let shown = loop {
+        let shown = HERE.run(["webhook", "show", &id, "--data", path, "--json"]).json();
+        if shown["webhook"]["attempts"][0].is_object() {
+            break shown;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert_eq!(shown["webhook"]["url"], url, "the operator sees all of it");
+    assert!(text(&shown["webhook"]["attempts"][0]["error"]).contains("cannot connect"), "{shown}");
+    let (intent, story) = (format!("/v1/intents/{id}"), format!("/intents/{id}/story"));
+    for path in [intent.clone(), format!("{intent}/why"), story.clone(), format!("{story}/arrows")] {
+        let answer = http::get(server.address(), &path).expect("an answer");
+        assert_eq!(answer.status, 200, "{path}");
+        let told = answer.text();
+        assert!(told.contains(&host), "{path} does not say whose webhook it is: {told}");
+        assert!(!told.contains("s3cret") && !told.contains("cannot connect"), "{path}: {told}");
+    }
+    server.stop();
+}
+
+#[test]
 fn the_published_keys_are_what_the_command_shows() {
     let directory = tempfile::tempdir().expect("a directory");
     let data = directory.path().join("data");

@@ -213,7 +213,7 @@ async fn a_call_that_this_node_had_no_place_for_uses_up_no_attempt_of_the_mercha
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
     let (log, merchant) = (MemoryLog::new(), Merchant::open().await);
-    let node = Node::on(&log, &ManualClock::new(Timestamp(90_000_000_000))).await;
+    let node = Node::on(&log, &ManualClock::new(Timestamp(80_000_000_000))).await;
     node.ask(1, "http://shop.example/200").await;
     node.pay(1).await;
     node.engine.shutdown().unwrap();
