@@ -30,11 +30,15 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
             return Err(IllegalTransition::new(record, "account", "the site knows nobody by it"));
         }
     }
-    let (from, due) = (intent.status(), intent.delivery_due());
-    let was_open = !intent.has_ended();
+    let was = Was {
+        status: intent.status(),
+        due: intent.delivery_due(),
+        open: !intent.has_ended(),
+        undelivered: intent.is_undelivered(),
+    };
     let mut books = Books::Open(&mut state.ledger, &mut state.usage);
     step(Arc::make_mut(intent), state.node, record, subject, &mut books)?;
-    index(state, id, from, due, was_open);
+    index(state, id, was);
     Ok(())
 }
 
@@ -306,14 +310,20 @@ fn say<'a>(
     Ok(Some(known))
 }
 
+/// What the derived indexes had of an intent before an event.
+struct Was {
+    status: Status,
+    due: Option<Timestamp>,
+    open: bool,
+    undelivered: bool,
+}
+
 /// Keeps the archive and the derived indexes in step with the intent.
-fn index(state: &mut State, id: IntentId, from: Status, due: Option<Timestamp>, was_open: bool) {
+fn index(state: &mut State, id: IntentId, was: Was) {
+    let Was { status: from, due, open, undelivered } = was;
     let Some(intent) = state.intents.get(&id) else { return };
-    match (was_open, intent.has_ended()) {
-        (true, true) => state.open -= 1,
-        (false, false) => state.open += 1,
-        _ => {}
-    }
+    count(&mut state.open, open, !intent.has_ended());
+    count(&mut state.undelivered, undelivered, intent.is_undelivered());
     if intent.has_ended() {
         state.archive.add_intent(&id, intent);
     }
@@ -336,6 +346,10 @@ fn index(state: &mut State, id: IntentId, from: Status, due: Option<Timestamp>, 
     } else if matches!(from, Status::Scheduled | Status::Confirmed) {
         state.unsettled.remove(&id);
     }
+}
+
+fn count(counted: &mut usize, was: bool, is: bool) {
+    *counted = *counted + usize::from(is) - usize::from(was);
 }
 
 /// Whether a payment is what the terms ask for, as far as that follows from the two alone: which rate and which service fee were
