@@ -33,6 +33,11 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(now.0)))
     }
 
+    /// Sets it, also back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+
     /// Moves it on.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);

@@ -5,3 +5,4 @@
 mod many;
 mod one;
 mod support;
+mod surplus;
