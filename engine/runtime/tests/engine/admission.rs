@@ -87,7 +87,7 @@ fn who_only_waits_for_a_webhook_keeps_nobody_out_until_nobody_gives_any_up() {
         let url = "https://dead.example/".into();
         handle.execute_blocking(Request::RegisterWebhook { intent: intent(seed), url }).unwrap();
         let payment = quoted(&handle, seed);
-        handle.execute_blocking(submit(seed, &payment)).unwrap();
+        handle.execute_blocking(submit(100, &payment)).unwrap();
         handle.execute_blocking(settled(seed, &payment)).unwrap();
     };
     handle.execute_blocking(deposit(1)).unwrap();
