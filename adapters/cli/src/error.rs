@@ -115,7 +115,7 @@ impl From<quittance_log_file::FileError> for CliError {
     fn from(error: quittance_log_file::FileError) -> Self {
         use quittance_log_file::FileError;
         let (kind, hint) = match error {
-            FileError::Damaged { .. } => {
+            FileError::Damaged { .. } | FileError::Unsound { .. } => {
                 (Kind::Damaged, "another copy; a new backup goes into another directory")
             }
             FileError::NotNext { .. } => {

@@ -17,6 +17,7 @@ use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
+use quittance_runtime::table::Table;
 use quittance_runtime::{Admission, Checkpoints, Engine, Handle, Options, StartError};
 use quittance_webhook::Deliverer;
 use tokio::net::TcpListener;
@@ -31,7 +32,7 @@ use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
 #[cfg(unix)]
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
 use crate::outbound::OutboundFile;
 use crate::pages;
 use crate::progress::Progress;
@@ -40,6 +41,8 @@ use crate::shop::ShopOptions;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
+/// The table in the node's store for messages that were acknowledged, and for links.
+pub(crate) const TABLE: &str = "acknowledged";
 /// Where the rates of a --dev node come from, as its log says.
 const DEV_SOURCE: &str = "dev";
 /// What strangers may have recorded when nobody says, without `--dev`. A million open intents are under 1 GiB of memory, and 200
@@ -170,7 +173,7 @@ impl Node {
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
-        let mut protocol = code_api::Options::new(table, shutdown.clone());
+        let mut protocol = code_api::Options::new(Arc::clone(&table), shutdown.clone());
         protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -207,7 +210,9 @@ impl Node {
         let server =
             tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));
         #[cfg(unix)]
-        let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
+        let store = operator::Store { reader, beside: table, prefix: code_api::LINKS };
+        #[cfg(unix)]
+        let operator = open_operator(&options.data, engine.handle(), store, shutdown.clone());
         Ok(Self {
             engine,
             rail,
@@ -295,22 +300,22 @@ struct Opened {
     engine: Engine,
     key: SigningKey,
     rail: LedgerRail,
-    table: Arc<dyn quittance_runtime::table::Table>,
+    table: Arc<dyn Table>,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only the operator's channel reads behind the engine"))]
     reader: Arc<dyn LogReader>,
 }
 
 /// The operator's channel. A node that cannot open it serves all the same: payments do not wait for backups.
 #[cfg(unix)]
-fn operator(
+fn open_operator(
     data: &Path,
     engine: Handle,
-    reader: Arc<dyn LogReader>,
+    store: operator::Store,
     shutdown: CancellationToken,
 ) -> Option<Operator> {
-    let opened = Operator::open(data, engine, reader, shutdown);
+    let opened = Operator::open(data, engine, store, shutdown);
     let warn = |error| {
-        let path = crate::operator::path(data);
+        let path = operator::path(data);
         tracing::warn!("{}: {error}; this node cannot be backed up while it runs", path.display());
     };
     opened.map_err(warn).ok()
@@ -327,7 +332,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     reserve.set(options.disk_reserve);
     // A start writes: its tables, the policy, the rates. Better not begun than half done.
     reserve.check().map_err(|full| start_refused(quittance_runtime::Error::Full(full)))?;
-    let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
+    let table: Arc<dyn Table> = Arc::new(log.table(TABLE));
     let bar = Mutex::new(Progress::new("replaying", true));
     let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {
         bar.lock().unwrap_or_else(PoisonError::into_inner).at(position, Some(end));

@@ -51,7 +51,7 @@ pub(super) async fn redeliver(engine: &Handle, id: IntentId) -> Result<Value, Er
 }
 
 fn webhook(intent: &Intent) -> Option<document::Webhook> {
-    intent.webhook.as_deref().map(document::Webhook::from)
+    intent.webhook.as_deref().map(document::Webhook::whole)
 }
 
 fn entry(id: IntentId, webhook: &document::Webhook) -> Value {

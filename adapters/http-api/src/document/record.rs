@@ -8,7 +8,7 @@ use quittance_core::money::{BasisPoints, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::rejection::Rejection;
-use quittance_core::webhook::DeliveryOutcome;
+use quittance_core::webhook::{DeliveryOutcome, public_url};
 use serde_json::{Value, json};
 
 use super::intent::rule_name;
@@ -125,15 +125,14 @@ fn data(event: &Event) -> Value {
             "authorization": signed(authorization),
             "consent": signed(consent),
         }),
-        Event::WebhookRegistered { url } => json!({ "url": url }),
+        Event::WebhookRegistered { url } => json!({ "url": public_url(url) }),
         Event::WebhookDelivered { attempt, latency } => {
             json!({ "attempt": attempt, "status": 200, "latency_us": micros(*latency) })
         }
         Event::WebhookAttemptFailed { attempt, outcome, latency, next } => {
             let mut json = json!({ "attempt": attempt, "latency_us": micros(*latency) });
-            match outcome {
-                DeliveryOutcome::Answered { status } => json["status"] = (*status).into(),
-                DeliveryOutcome::Unreachable { reason } => json["error"] = reason.as_str().into(),
+            if let DeliveryOutcome::Answered { status } = outcome {
+                json["status"] = (*status).into();
             }
             if let Some(next) = next {
                 json["next_attempt_at"] = time(*next).into();

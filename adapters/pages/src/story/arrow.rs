@@ -5,7 +5,7 @@ use quittance_core::event::{CanceledBy, Event, Record};
 use quittance_core::lifecycle::step;
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::state::Status;
-use quittance_core::webhook::DeliveryOutcome;
+use quittance_core::webhook::{DeliveryOutcome, public_url};
 use serde::Serialize;
 
 use crate::figures::{kin, moment, short};
@@ -179,13 +179,13 @@ fn detail(event: &Event, amount: fn(Currency, NativeAmount) -> String) -> String
         Event::RefundScheduled { refund, .. } => kin_of(refund.quarks),
         Event::WithdrawalScheduled { withdrawal, .. } => kin_of(withdrawal.quarks),
         Event::FundsDeposited { quarks, .. } => kin_of(*quarks),
-        Event::WebhookRegistered { url } => url.clone(),
+        Event::WebhookRegistered { url } => public_url(url),
         Event::WebhookDelivered { attempt, latency } => {
             format!("attempt {attempt}, {} ms", latency.as_millis())
         }
         Event::WebhookAttemptFailed { attempt, outcome, .. } => match outcome {
             DeliveryOutcome::Answered { status } => format!("attempt {attempt}, HTTP {status}"),
-            DeliveryOutcome::Unreachable { reason } => format!("attempt {attempt}, {reason}"),
+            DeliveryOutcome::Unreachable { .. } => format!("attempt {attempt}, no answer"),
         },
         Event::NodeInitialized { .. }
         | Event::PolicySet { .. }

@@ -89,12 +89,8 @@ fn submitted(data: &Value) -> Vec<String> {
 }
 
 fn delivery(data: &Value) -> Vec<String> {
-    let came = match (data["status"].as_u64(), data["error"].as_str()) {
-        (Some(status), _) => format!("it answered {status}"),
-        // A deliverer's words, with a stranger's in them.
-        (None, Some(error)) => format!("no answer: {error:?}"),
-        (None, None) => "no answer".into(),
-    };
+    let came =
+        data["status"].as_u64().map_or_else(|| "no answer".into(), |status| format!("it answered {status}"));
     let took = number(data, "latency_us") / 1_000;
     let mut lines = vec![format!("attempt {}: {came} after {took} ms", number(data, "attempt"))];
     if let Some(next) = data["next_attempt_at"].as_str() {
