@@ -65,7 +65,7 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     assert!(why.stdout.contains("give_up_delivery"), "{}", why.stdout);
     let before = hook.told().len();
     assert_eq!(webhook(&["redeliver", &away_id]).json()["webhook"]["state"], "pending");
-    hook.told_at_least(before + 1);
+    let _ = hook.told_at_least(before + 1);
     let shown = webhook(&["show", &here_id]).json();
     assert_eq!(shown["webhook"]["state"], "delivered", "{shown}");
     let again = webhook(&["redeliver", &here_id]).json();
