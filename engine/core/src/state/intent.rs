@@ -2,8 +2,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Progress, TransactionState};
-use crate::event::{Authorization, CanceledBy, PaymentForm, SignatureRule, Transaction};
-use crate::ids::{Position, Revision, Signature, Timestamp, TransactionId};
+use crate::event::{Authorization, CanceledBy, PaymentForm, SignatureRule, Subject, Transaction};
+use crate::ids::{IntentId, Position, Revision, Signature, Timestamp, TransactionId};
 use crate::login::{LoggedIn, LoginTerms};
 use crate::money::Quarks;
 use crate::payment::{Payment, Transfer};
@@ -281,11 +281,26 @@ impl Intent {
         Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
     }
 
+    /// The place of its next record in its history.
+    pub(crate) fn next(&self, intent: IntentId) -> Subject {
+        Subject { intent, revision: self.revision.next(), previous: self.last_position }
+    }
+
     /// Whether nothing about it is under way: no payer can come, no rail has anything left to say, and nobody is still to be
     /// told.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.status().is_terminal() && !self.is_unsettled() && self.delivery_due().is_none()
+        self.is_settled() && self.delivery_due().is_none()
+    }
+
+    /// Whether it would have ended if there were not somebody still to be told.
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        self.is_settled() && self.delivery_due().is_some()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.status().is_terminal() && !self.is_unsettled()
     }
 
     /// Whether a rail still has something to say about it.
