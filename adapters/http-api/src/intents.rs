@@ -168,7 +168,7 @@ fn told(intent: IntentId, accepted: Accepted) -> document::Accepted {
 }
 
 async fn look(api: &Api, id: IntentId) -> Result<document::Intent, Problem> {
-    let look = move |known: &Known| known.intent(&id).map(|intent| document::Intent::of(id, intent, known));
+    let look = move |known: &Known| known.intent(&id).map(|intent| document::Intent::of(id, intent));
     Ok(api.engine.query_about(Key::Intent(id), look).await?.ok_or_else(|| unknown(id))?)
 }
 

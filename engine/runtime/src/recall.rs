@@ -50,6 +50,9 @@ impl Recall {
 
     /// Looks a key up. Reads the store when it has ended, so it may take a moment; of a key that is new it says so at once.
     pub(crate) fn look_up(&self, key: Key) -> Result<Recalled, RecallError> {
+        if let Some(new) = self.at_once(key) {
+            return Ok(new);
+        }
         let (generation, found) = self.find(&key)?;
         let ended = found.map(|last| ended(&*self.reader, self.node, &key, last)).transpose()?;
         Ok(Recalled { generation, key, ended })
@@ -78,6 +81,11 @@ impl Recall {
             .as_ref()
             .is_some_and(|archive| archive.read().unwrap_or_else(PoisonError::into_inner).may_contain(&key));
         (!known).then_some(Recalled { generation, key, ended: None })
+    }
+
+    /// Whether nothing of it had ended and that is still the newest word.
+    pub(crate) fn is_new(&self, early: &Recalled) -> bool {
+        early.ended.is_none() && early.generation == self.generation.load(Ordering::Acquire)
     }
 
     /// The same, unless `early` still holds: something may have been put away since.

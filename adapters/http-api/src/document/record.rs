@@ -32,6 +32,24 @@ pub fn record(record: &Record) -> Value {
     json
 }
 
+/// The same for whoever knows an intent's id, which stands in every code that was ever shown: without what is for a site alone,
+/// that is who logged in, and without what a webhook's address may hide.
+#[must_use]
+pub fn public_record(known: &Record) -> Value {
+    let mut json = record(known);
+    match &known.event {
+        Event::LoggedIn { .. } => json["data"] = json!({}),
+        Event::WebhookRegistered { url } => json["data"]["url"] = public_url(url).into(),
+        Event::WebhookAttemptFailed { .. } => {
+            if let Some(data) = json["data"].as_object_mut() {
+                data.remove("error");
+            }
+        }
+        _ => {}
+    }
+    json
+}
+
 fn data(event: &Event) -> Value {
     match event {
         Event::NodeInitialized { node, policy: p } => {
@@ -125,14 +143,15 @@ fn data(event: &Event) -> Value {
             "authorization": signed(authorization),
             "consent": signed(consent),
         }),
-        Event::WebhookRegistered { url } => json!({ "url": public_url(url) }),
+        Event::WebhookRegistered { url } => json!({ "url": url }),
         Event::WebhookDelivered { attempt, latency } => {
             json!({ "attempt": attempt, "status": 200, "latency_us": micros(*latency) })
         }
         Event::WebhookAttemptFailed { attempt, outcome, latency, next } => {
             let mut json = json!({ "attempt": attempt, "latency_us": micros(*latency) });
-            if let DeliveryOutcome::Answered { status } = outcome {
-                json["status"] = (*status).into();
+            match outcome {
+                DeliveryOutcome::Answered { status } => json["status"] = (*status).into(),
+                DeliveryOutcome::Unreachable { reason } => json["error"] = reason.as_str().into(),
             }
             if let Some(next) = next {
                 json["next_attempt_at"] = time(*next).into();

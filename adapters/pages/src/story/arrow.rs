@@ -146,7 +146,6 @@ fn detail(event: &Event, amount: fn(Currency, NativeAmount) -> String) -> String
             format!("{} {}", amount(terms.currency, terms.amount), terms.currency.as_str().to_uppercase())
         }
         Event::LoginRequested { login, .. } => login.domain.to_string(),
-        Event::LoggedIn { user, .. } => short(&user.to_string()),
         Event::RelationshipEstablished { domain, .. } => domain.to_string(),
         Event::IntentCanceled { by, .. } => format!("by the {}", by.name()),
         Event::IntentSubmitted { payment, .. } => {
@@ -191,6 +190,8 @@ fn detail(event: &Event, amount: fn(Currency, NativeAmount) -> String) -> String
         | Event::PolicySet { .. }
         | Event::RatesPublished { .. }
         | Event::CodeScanned { .. }
+        // Who it was is the site's alone to know.
+        | Event::LoggedIn { .. }
         | Event::IntentExpired
         | Event::IntentConfirmed
         | Event::WebhookRedeliveryOrdered => String::new(),

@@ -41,7 +41,6 @@ pub(super) fn of(name: &str, data: &Value) -> Vec<String> {
             format!("{} asks", text(&data["login"], "domain")),
             format!("open until {}", text(data, "expires_at")),
         ],
-        "payment_intent.logged_in" => vec![format!("as {}", text(data, "user"))],
         "webhook.registered" => vec![format!("at {:?}", text(data, "url"))],
         "webhook.delivered" | "webhook.attempt_failed" => delivery(data),
         "settlement.attempt_sent"
