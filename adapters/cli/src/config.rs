@@ -86,6 +86,8 @@ struct LimitsFile {
     new_intents_per_min_per_destination: Option<u32>,
     /// Intents that are open at one time.
     max_open_intents: Option<usize>,
+    /// Intents that wait for nothing but their webhook.
+    max_undelivered_webhooks: Option<usize>,
 }
 
 /// A table of rates that changes: a file or a URL, one of the two.
@@ -296,7 +298,9 @@ impl LimitsFile {
         set(&mut admission.new_per_second, self.new_intents_per_s.map(NonZeroU32::new));
         let each = self.new_intents_per_min_per_destination;
         set(&mut admission.per_destination_per_minute, each.map(NonZeroU32::new));
-        set(&mut admission.max_open, self.max_open_intents.map(|most| (most > 0).then_some(most)));
+        let lifted = |most: usize| (most > 0).then_some(most);
+        set(&mut admission.max_open, self.max_open_intents.map(lifted));
+        set(&mut admission.max_undelivered, self.max_undelivered_webhooks.map(lifted));
     }
 }
 

@@ -51,6 +51,7 @@ const DEFAULT_ADMISSION: Admission = Admission {
     new_per_second: NonZeroU32::new(200),
     per_destination_per_minute: NonZeroU32::new(6_000),
     max_open: Some(1_000_000),
+    max_undelivered: Some(250_000),
 };
 /// How long requests under way may take after the node was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -205,7 +206,10 @@ impl Node {
             feed.name = options.dev.then(|| DEV_SOURCE.into());
             sockets.spawn(feed.run(shutdown.clone()));
         }
-        let webhooks = quittance_webhook::Options::new(key, outbound, shutdown.clone());
+        let webhooks = quittance_webhook::Options {
+            max_undelivered: options.admission.max_undelivered,
+            ..quittance_webhook::Options::new(key, outbound, shutdown.clone())
+        };
         let webhooks = Deliverer::start(engine.handle(), webhooks);
         let server =
             tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));

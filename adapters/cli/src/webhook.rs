@@ -42,6 +42,17 @@ pub(crate) enum WebhookCommand {
         #[arg(long, env = "QUITTANCE_DATA")]
         data: PathBuf,
     },
+    /// Give an intent's webhook up: no more attempts, until `redeliver` orders them.
+    #[command(
+        after_help = "Example:\n  quittance webhook give-up ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --data ./data"
+    )]
+    GiveUp {
+        /// The intent id, base58.
+        id: String,
+        /// The directory of the node, which has to run.
+        #[arg(long, env = "QUITTANCE_DATA")]
+        data: PathBuf,
+    },
     /// Call an intent's webhook again, now and with every attempt.
     #[command(
         after_help = "Example:\n  quittance webhook redeliver ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --data ./data"
@@ -60,6 +71,7 @@ pub(crate) fn run(command: &WebhookCommand, output: &Output) -> Result<(), CliEr
         WebhookCommand::List { failed: false, data } => pending(data, output),
         WebhookCommand::List { failed: true, data } => failed(data, output),
         WebhookCommand::Show { id, data } => one(data, Question::Webhook, id, output),
+        WebhookCommand::GiveUp { id, data } => one(data, Question::GiveUp, id, output),
         WebhookCommand::Redeliver { id, data } => one(data, Question::Redeliver, id, output),
     }
 }

@@ -8,11 +8,14 @@ use quittance_core::state::State;
 use quittance_outbound::Outbound;
 use quittance_runtime::log::LogError;
 use quittance_runtime::{Handle, Subscription};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::backlog::{Backlog, Begun};
 use crate::job::{Attempted, Caller};
+use crate::surplus;
+use crate::taken::Taken;
 use crate::{DelivererError, Options};
 
 /// Deliveries of which the log or a call has just said something, that are looked at at a time; and that wait for that. Beyond,
@@ -35,11 +38,20 @@ const NOT_TAKEN: Duration = Duration::from_secs(1);
 const MAX_RECORDS: usize = 1_024;
 
 pub(crate) async fn run(engine: Handle, options: Options) -> Result<(), DelivererError> {
-    let Options { key, outbound, shutdown, max_calls, timeout } = options;
+    let Options { key, outbound, shutdown, max_calls, timeout, max_undelivered } = options;
     let stop = shutdown.clone();
     let mut records = engine.subscribe(engine.durable().next());
+    let caller = Arc::new(Caller { engine, outbound, key, timeout, shutdown, taken: Taken::default() });
+    let (surplus, mut keeper) = (Arc::new(Notify::new()), JoinSet::new());
+    if let Some(most) = max_undelivered {
+        keeper.spawn(surplus::keep(Arc::clone(&caller), most, Arc::clone(&surplus)));
+        // What a node that was killed left behind.
+        surplus.notify_one();
+    }
     let mut worker = Worker {
-        caller: Arc::new(Caller { engine, outbound, key, timeout, shutdown }),
+        caller,
+        max_undelivered,
+        surplus,
         backlog: Backlog::new(max_calls.max(1)),
         calls: JoinSet::new(),
         fresh: VecDeque::new(),
@@ -62,6 +74,7 @@ pub(crate) async fn run(engine: Handle, options: Options) -> Result<(), Delivere
                 },
             },
             Some(ended) = worker.calls.join_next() => worker.end(ended),
+            Some(Err(error)) = keeper.join_next() => break Err(error.into()),
             () = tokio::time::sleep_until(next_look) => if worker.look().await.is_none() {
                 break Ok(());
             },
@@ -97,6 +110,9 @@ fn due_now(first: &Record, records: &mut Subscription) -> Result<Vec<IntentId>, 
 /// those that were left where they are.
 struct Worker {
     caller: Arc<Caller>,
+    max_undelivered: Option<usize>,
+    /// To be told when more wait than that.
+    surplus: Arc<Notify>,
     backlog: Backlog,
     calls: JoinSet<Call>,
     fresh: VecDeque<IntentId>,
@@ -127,6 +143,9 @@ struct Waiting {
 /// What the state has for a worker.
 struct Seen {
     now: Timestamp,
+    /// Its own time, which is behind that unless the clock was set back.
+    time: Timestamp,
+    undelivered: usize,
     fresh: Vec<Waiting>,
     part: Vec<Waiting>,
     /// When the first one is due that is not; `None` where the part was not the last.
@@ -178,7 +197,10 @@ impl Worker {
             return Some(());
         }
         let seen = self.caller.ask(move |state| see(state, now, &fresh, part)).await?;
-        self.time = self.time.max(seen.now);
+        self.time = self.time.max(seen.time);
+        if self.max_undelivered.is_some_and(|most| seen.undelivered > most) {
+            self.surplus.notify_one();
+        }
         for waiting in seen.fresh {
             if waiting.due <= seen.now {
                 self.take(&waiting);
@@ -243,9 +265,8 @@ impl Worker {
                 };
                 self.backlog.end(&begun, answered);
                 match came {
-                    Attempted::Nothing => {}
-                    // It may be due again by now, and what came meanwhile was passed over.
-                    Attempted::Called { taken: true, .. } => self.freshen(begun.intent),
+                    // It may be due again by now, or not yet by a clock that was set back, and what came meanwhile was passed over.
+                    Attempted::Nothing | Attempted::Called { taken: true, .. } => self.freshen(begun.intent),
                     Attempted::NotMade | Attempted::Called { taken: false, .. } => {
                         self.again |= self.part.is_some();
                         self.part_at = self.part_at.min(Instant::now() + NOT_TAKEN);
@@ -271,7 +292,8 @@ fn see(
         Some(Waiting { intent, due: webhook.due()?, url: webhook.url.clone() })
     };
     let fresh = fresh.iter().filter_map(|intent| waiting(*intent)).collect();
-    let mut seen = Seen { now, fresh, part: Vec::new(), end: None };
+    let (time, undelivered) = (state.time(), state.undelivered());
+    let mut seen = Seen { now, time, undelivered, fresh, part: Vec::new(), end: None };
     if let Some(last) = part {
         let mut all = state.deliveries_after(last);
         seen.end = loop {

@@ -10,6 +10,7 @@ use quittance_outbound::{Error, Outbound, Post};
 use quittance_runtime::{Error as EngineError, Handle};
 use tokio_util::sync::CancellationToken;
 
+use crate::taken::Taken;
 use crate::token::{CONTENT_TYPE, Claims, Paid};
 
 /// Names a delivery: the same for every attempt at it and every time it is ordered again, so that a receiver can tell what it
@@ -23,7 +24,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempted {
-    /// There was nothing to tell any more, or nobody to ask.
+    /// There was nothing to tell any more, or not yet, or nobody to ask.
     Nothing,
     /// This node had too many calls under way: nobody was called, and no attempt was made.
     NotMade,
@@ -39,6 +40,7 @@ pub(crate) struct Caller {
     pub(crate) key: SigningKey,
     pub(crate) timeout: Duration,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) taken: Taken,
 }
 
 /// One attempt at one delivery.
@@ -96,7 +98,14 @@ impl Caller {
         self.call(intent).await.unwrap_or(Attempted::Nothing)
     }
 
+    /// Orders, by `order`, that a delivery is not made any more, unless it is being made; whether it was.
+    pub(crate) async fn give_up(&self, intent: IntentId, order: Request) -> bool {
+        let Some(_hold) = self.taken.take(intent) else { return false };
+        self.patiently(|| self.engine.execute(order.clone())).await.is_some()
+    }
+
     async fn call(&self, intent: IntentId) -> Option<Attempted> {
+        let _hold = self.taken.take(intent)?;
         let now = self.engine.now();
         let job = self.ask(move |state| Job::due(state, intent, now)).await??;
         let token = job.claims.sign(&self.key);
@@ -142,7 +151,7 @@ impl Caller {
                 Err(EngineError::Stopped | EngineError::Failed(_)) => return None,
                 // An operator may have ordered a delivery again while it was under way.
                 Err(error) => {
-                    tracing::warn!(%error, "what came of a webhook's attempt was not taken");
+                    tracing::warn!(%error, "what was said of a webhook was not taken");
                     return None;
                 }
             }

@@ -6,11 +6,14 @@
 //! same twice, and knows it by the header [`ID_HEADER`].
 //!
 //! Only status 200 means that the server took it. A redirect is not followed, and no body is read. One host gets few calls at a
-//! time, the fewer the worse it answers, so that nobody waits for another's dead server.
+//! time, the fewer the worse it answers, so that nobody waits for another's dead server. Where more wait than may, the oldest of
+//! whoever has most of them waiting are given up, on record and without a call.
 
 mod backlog;
 mod deliver;
 mod job;
+mod surplus;
+mod taken;
 mod token;
 
 use std::time::Duration;
@@ -37,13 +40,23 @@ pub struct Options {
     pub max_calls: usize,
     /// How long a server may take to answer.
     pub timeout: Duration,
+    /// The most deliveries that may wait for nothing but a server; `None` for any number. What the engine's
+    /// [`Admission`](quittance_runtime::Admission) has under the same name.
+    pub max_undelivered: Option<usize>,
 }
 
 impl Options {
-    /// 250 calls at a time, of 3 seconds each (protocol e.8).
+    /// 250 calls at a time, of 3 seconds each (protocol e.8), and any number that waits.
     #[must_use]
     pub fn new(key: SigningKey, outbound: Outbound, shutdown: CancellationToken) -> Self {
-        Self { key, outbound, shutdown, max_calls: 250, timeout: Duration::from_secs(3) }
+        Self {
+            key,
+            outbound,
+            shutdown,
+            max_calls: 250,
+            timeout: Duration::from_secs(3),
+            max_undelivered: None,
+        }
     }
 }
 

@@ -151,6 +151,15 @@ pub enum Request {
         /// The intent's.
         intent: IntentId,
     },
+    /// No more attempts at a pending webhook are to be made: on record as one that failed, the last, though nobody was called.
+    GiveUpDelivery {
+        /// The intent's.
+        intent: IntentId,
+        /// The webhook's [`ordered`](crate::webhook::Webhook::ordered), as the asker saw it; `None` for whichever it is.
+        ordered: Option<Position>,
+        /// Why, in the asker's words; the first [`MAX_REASON_BYTES`](crate::webhook::MAX_REASON_BYTES) are kept.
+        reason: String,
+    },
     /// The log begins.
     Initialize {
         /// Whose log it is.
@@ -290,6 +299,7 @@ pub enum Command {
     RegisterWebhook { intent: IntentId, url: String },
     ReportDelivery(DeliveryReport),
     Redeliver { intent: IntentId },
+    GiveUpDelivery { intent: IntentId, ordered: Option<Position>, reason: String },
     Initialize { node: NodeId, policy: Policy },
     SetPolicy { policy: Policy },
     PublishRates { source: String, rates: Vec<(Currency, Rate)> },
@@ -337,6 +347,7 @@ impl Request {
             Self::RegisterWebhook { .. }
             | Self::ReportDelivery { .. }
             | Self::Redeliver { .. }
+            | Self::GiveUpDelivery { .. }
             | Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
@@ -359,6 +370,7 @@ impl Request {
             | Self::RegisterWebhook { intent, .. }
             | Self::ReportDelivery { intent, .. }
             | Self::Redeliver { intent }
+            | Self::GiveUpDelivery { intent, .. }
             | Self::ReportSettlement { intent, .. } => Some(*intent),
             Self::Refund { refund, .. } => Some(refund.intent),
             Self::Withdraw { .. }
@@ -389,6 +401,7 @@ impl Command {
             Self::RegisterWebhook { .. } => "register_webhook",
             Self::ReportDelivery(_) => "report_delivery",
             Self::Redeliver { .. } => "redeliver",
+            Self::GiveUpDelivery { .. } => "give_up_delivery",
             Self::Initialize { .. } => "initialize",
             Self::SetPolicy { .. } => "set_policy",
             Self::PublishRates { .. } => "publish_rates",
@@ -413,6 +426,7 @@ impl Command {
             Self::RegisterWebhook { .. } => Some(CommandKind::RegisterWebhook),
             Self::ReportDelivery(_) => Some(CommandKind::ReportDelivery),
             Self::Redeliver { .. } => Some(CommandKind::Redeliver),
+            Self::GiveUpDelivery { .. } => Some(CommandKind::GiveUpDelivery),
             Self::Withdraw(_)
             | Self::EstablishRelationship(_)
             | Self::Initialize { .. }
@@ -437,7 +451,9 @@ impl Command {
             Self::RequestLogin(request) => Some(Key::Intent(request.get().intent)),
             Self::Login(login) => Some(Key::Intent(login.get().intent)),
             Self::ReportDelivery(report) => Some(Key::Intent(report.intent)),
-            Self::RegisterWebhook { intent, .. } | Self::Redeliver { intent } => Some(Key::Intent(*intent)),
+            Self::RegisterWebhook { intent, .. }
+            | Self::Redeliver { intent }
+            | Self::GiveUpDelivery { intent, .. } => Some(Key::Intent(*intent)),
             Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
             Self::Initialize { .. }
             | Self::SetPolicy { .. }

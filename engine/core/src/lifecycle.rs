@@ -24,12 +24,13 @@ pub enum CommandKind {
     RegisterWebhook,
     ReportDelivery,
     Redeliver,
+    GiveUpDelivery,
     Tick,
 }
 
 impl CommandKind {
     /// Every kind of command, the one that nobody sends last.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Create,
         Self::MarkScanned,
         Self::Cancel,
@@ -41,6 +42,7 @@ impl CommandKind {
         Self::RegisterWebhook,
         Self::ReportDelivery,
         Self::Redeliver,
+        Self::GiveUpDelivery,
         Self::Tick,
     ];
 
@@ -59,6 +61,7 @@ impl CommandKind {
             Self::RegisterWebhook => "register_webhook",
             Self::ReportDelivery => "report_delivery",
             Self::Redeliver => "redeliver",
+            Self::GiveUpDelivery => "give_up_delivery",
             Self::Tick => "tick",
         }
     }
@@ -105,7 +108,8 @@ pub fn edge(from: Option<Status>, command: CommandKind) -> Edge {
             | CommandKind::Login
             | CommandKind::RegisterWebhook
             | CommandKind::ReportDelivery
-            | CommandKind::Redeliver => Refused(RejectionCode::IntentNotFound, &[]),
+            | CommandKind::Redeliver
+            | CommandKind::GiveUpDelivery => Refused(RejectionCode::IntentNotFound, &[]),
             CommandKind::Tick => Nothing,
         });
     };
@@ -182,7 +186,7 @@ pub fn edge(from: Option<Status>, command: CommandKind) -> Edge {
         ) => again(Refused(closed(from), &[])),
 
         (
-            CommandKind::ReportDelivery | CommandKind::Redeliver,
+            CommandKind::ReportDelivery | CommandKind::Redeliver | CommandKind::GiveUpDelivery,
             Created | Submitted | Verified | Canceled | Expired | Rejected,
         ) => once(Refused(RejectionCode::WebhookNotArmed, &[])),
         (CommandKind::ReportDelivery, Scheduled | Confirmed | Failed) => {
@@ -190,6 +194,9 @@ pub fn edge(from: Option<Status>, command: CommandKind) -> Edge {
         }
         (CommandKind::Redeliver, Scheduled | Confirmed | Failed) => {
             once(Decided(&[&[E::WebhookRedeliveryOrdered]]))
+        }
+        (CommandKind::GiveUpDelivery, Scheduled | Confirmed | Failed) => {
+            once(Decided(&[&[E::WebhookAttemptFailed]]))
         }
 
         (CommandKind::Tick, Created) => once(Decided(&[&[E::IntentExpired]])),

@@ -107,6 +107,9 @@ impl Request {
                 Command::ReportDelivery(DeliveryReport { intent, ordered, attempt, outcome, latency })
             }
             Self::Redeliver { intent } => Command::Redeliver { intent },
+            Self::GiveUpDelivery { intent, ordered, reason } => {
+                Command::GiveUpDelivery { intent, ordered, reason }
+            }
             Self::Initialize { node, policy } => Command::Initialize { node, policy },
             Self::SetPolicy { policy } => Command::SetPolicy { policy },
             Self::PublishRates { source, rates } => Command::PublishRates { source, rates },

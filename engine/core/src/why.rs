@@ -7,6 +7,7 @@ use crate::ids::{CausationId, Position, Timestamp};
 use crate::lifecycle::{CommandKind, step};
 use crate::rejection::Rejection;
 use crate::state::Status;
+use crate::webhook::SCHEDULE;
 
 /// One input and what came of it: the records that share a cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +94,10 @@ fn cause(event: &Event) -> CommandKind {
         Event::LoginRequested { .. } => CommandKind::RequestLogin,
         Event::LoggedIn { .. } => CommandKind::Login,
         Event::WebhookRegistered { .. } => CommandKind::RegisterWebhook,
+        // A report leaves none but the last attempt without a next one.
+        Event::WebhookAttemptFailed { attempt, next: None, .. } if usize::from(*attempt) < SCHEDULE.len() => {
+            CommandKind::GiveUpDelivery
+        }
         Event::WebhookDelivered { .. } | Event::WebhookAttemptFailed { .. } => CommandKind::ReportDelivery,
         Event::WebhookRedeliveryOrdered => CommandKind::Redeliver,
         Event::RefundScheduled { .. } => CommandKind::Refund,

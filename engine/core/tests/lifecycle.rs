@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::support::{
-    FEES, NODE, PARTNER, SHOP_SEED, World, at, cancel, create, fee, intent, login, login_terms, mark_scanned,
-    payer, refund, refund_of, register_webhook, report, report_delivery, request_login, shop, sign, submit,
-    usd,
+    FEES, NODE, PARTNER, SHOP_SEED, World, at, cancel, create, fee, give_up, intent, login, login_terms,
+    mark_scanned, payer, refund, refund_of, register_webhook, report, report_delivery, request_login, shop,
+    sign, submit, usd,
 };
 use quittance_core::command::{Request, SettlementOutcome};
 use quittance_core::event::{
@@ -167,6 +167,7 @@ fn request(command: &str) -> Request {
         "register_webhook" => register_webhook(RENDEZVOUS, HOOK),
         "report_delivery" => report_delivery(RENDEZVOUS, Position::START, 1, Some(200), Duration::ZERO),
         "redeliver" => Request::Redeliver { intent: intent(RENDEZVOUS) },
+        "give_up_delivery" => give_up(RENDEZVOUS, None),
         other => panic!("no such command: {other}"),
     }
 }
@@ -279,6 +280,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (None, "register_webhook", Refused(IntentNotFound)),
         (None, "report_delivery", Refused(IntentNotFound)),
         (None, "redeliver", Refused(IntentNotFound)),
+        (None, "give_up_delivery", Refused(IntentNotFound)),
         (None, "tick", Ticked(vec![])),
         (Some(Created), "create", Repeated(4)),
         (Some(Created), "mark_scanned", Done(vec![code_scanned()])),
@@ -291,6 +293,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Created), "register_webhook", Done(vec![webhook_registered()])),
         (Some(Created), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Created), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Created), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Created), "tick", Ticked(vec![Event::IntentExpired])),
         (Some(Submitted), "create", Refused(IntentAlreadySubmitted)),
         (Some(Submitted), "mark_scanned", Repeated(5)),
@@ -303,6 +306,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Submitted), "register_webhook", Refused(IntentAlreadySubmitted)),
         (Some(Submitted), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Submitted), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Submitted), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Submitted), "tick", Ticked(vec![])),
         (Some(Verified), "create", Refused(IntentAlreadySubmitted)),
         (Some(Verified), "mark_scanned", Repeated(5)),
@@ -315,6 +319,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Verified), "register_webhook", Refused(IntentAlreadySubmitted)),
         (Some(Verified), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Verified), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Verified), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Verified), "tick", Ticked(vec![])),
         (Some(Scheduled), "create", Refused(IntentAlreadySubmitted)),
         (Some(Scheduled), "mark_scanned", Repeated(5)),
@@ -327,6 +332,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Scheduled), "register_webhook", Refused(IntentAlreadySubmitted)),
         (Some(Scheduled), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Scheduled), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Scheduled), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Scheduled), "tick", Ticked(vec![])),
         (Some(Confirmed), "create", Refused(IntentAlreadySubmitted)),
         (Some(Confirmed), "mark_scanned", Repeated(5)),
@@ -339,6 +345,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Confirmed), "register_webhook", Refused(IntentAlreadySubmitted)),
         (Some(Confirmed), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Confirmed), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Confirmed), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Confirmed), "tick", Ticked(vec![])),
         (Some(Canceled), "create", Refused(IntentCanceled)),
         (Some(Canceled), "mark_scanned", Refused(IntentCanceled)),
@@ -351,6 +358,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Canceled), "register_webhook", Refused(IntentCanceled)),
         (Some(Canceled), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Canceled), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Canceled), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Canceled), "tick", Ticked(vec![])),
         (Some(Expired), "create", Refused(IntentExpired)),
         (Some(Expired), "mark_scanned", Refused(IntentExpired)),
@@ -363,6 +371,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Expired), "register_webhook", Refused(IntentExpired)),
         (Some(Expired), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Expired), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Expired), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Expired), "tick", Ticked(vec![])),
         (Some(Rejected), "create", Refused(IntentRejected)),
         (Some(Rejected), "mark_scanned", Refused(IntentRejected)),
@@ -375,6 +384,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Rejected), "register_webhook", Refused(IntentRejected)),
         (Some(Rejected), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Rejected), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Rejected), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Rejected), "tick", Ticked(vec![])),
         (Some(Failed), "create", Refused(IntentFailed)),
         (Some(Failed), "mark_scanned", Repeated(5)),
@@ -387,6 +397,7 @@ fn table() -> Vec<(Option<Status>, &'static str, Then)> {
         (Some(Failed), "register_webhook", Refused(IntentFailed)),
         (Some(Failed), "report_delivery", Refused(WebhookNotArmed)),
         (Some(Failed), "redeliver", Refused(WebhookNotArmed)),
+        (Some(Failed), "give_up_delivery", Refused(WebhookNotArmed)),
         (Some(Failed), "tick", Ticked(vec![])),
     ]
 }

@@ -19,8 +19,8 @@ use quittance_core::webhook::{Delivery, DeliveryOutcome, MAX_URL_BYTES, SCHEDULE
 
 use crate::rejections;
 use crate::support::{
-    FEES, SHOP_SEED, World, at, cancel, create, deposit, establish, intent, login, login_terms, mark_scanned,
-    no_funds, payer, rates, refund, refund_of, register_webhook, report, request_login, submit,
+    FEES, SHOP_SEED, World, at, cancel, create, deposit, establish, give_up, intent, login, login_terms,
+    mark_scanned, no_funds, payer, rates, refund, refund_of, register_webhook, report, request_login, submit,
     submit_as_actions, usd,
 };
 
@@ -205,6 +205,72 @@ fn a_webhook_survives_that_its_payment_fails_and_that_the_intent_is_put_away() {
     assert!(world.core.clone().put_away(&key, last(&world)));
 }
 
+/// Lost if this fails: webhooks that nobody takes count as intents in use, and keep others from asking for payments.
+#[test]
+fn an_intent_that_only_waits_for_its_webhook_is_counted_as_that() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    world.must(register_webhook(1, URL));
+    let counted = |world: &World| {
+        let state = world.core.state();
+        quittance_core::invariant::check_all(state).unwrap();
+        assert_eq!(replayed(world).undelivered(), state.undelivered());
+        (state.open(), state.undelivered())
+    };
+    assert_eq!(counted(&world), (1, 0), "a payer may come");
+    let payment = world.quote(1, PAYER);
+    world.must(submit(PAYER, &payment));
+    assert_eq!(counted(&world), (1, 0), "the rail has not spoken");
+    let id = world.transaction(1);
+    world.must(report(1, id, quittance_core::command::SettlementOutcome::Settled));
+    assert_eq!(counted(&world), (1, 1));
+    world.tell(1, 1, Some(500), Duration::ZERO);
+    assert_eq!(counted(&world), (1, 1), "there is another attempt");
+    world.must(refund(SHOP_SEED, refund_of(1, SHOP_SEED, "back", 1_000)));
+    assert_eq!(counted(&world), (1, 0), "quarks move again");
+    world.tell(1, 2, Some(200), Duration::ZERO);
+    assert_eq!(counted(&world), (1, 0));
+}
+
+#[test]
+fn a_webhook_that_is_given_up_has_failed_and_can_be_ordered_again() {
+    let mut world = world();
+    world.must(create(1, usd(500)));
+    world.must(register_webhook(1, URL));
+    let payment = world.quote(1, PAYER);
+    world.must(submit(PAYER, &payment));
+    world.tell(1, 1, Some(500), Duration::ZERO);
+    let ordered = |world: &World| {
+        let known = world.core.state().intent(&intent(1)).and_then(|known| known.webhook.as_deref());
+        known.and_then(|webhook| webhook.ordered)
+    };
+    let before = ordered(&world);
+    world.must(Request::Redeliver { intent: intent(1) });
+    assert_eq!(
+        world.refusal_code(give_up(1, before)),
+        Code::WebhookAttemptOutOfOrder,
+        "what an operator has ordered since is not what was to be given up"
+    );
+    world.tell(1, 1, Some(500), Duration::ZERO);
+    let now = ordered(&world);
+    let outcome = DeliveryOutcome::Unreachable { reason: "given up".into() };
+    assert_eq!(
+        world.must(give_up(1, now)),
+        [Event::WebhookAttemptFailed { attempt: 2, outcome, latency: Duration::ZERO, next: None }]
+    );
+    let state = replayed(&world);
+    let webhook = state.intent(&intent(1)).unwrap().webhook.as_deref().unwrap();
+    assert_eq!((webhook.delivery, state.deliveries().count()), (Delivery::Failed, 0));
+    let steps = quittance_core::why::explain(&world.records);
+    let causes: Vec<_> = steps.iter().rev().map(|step| step.cause.name()).take(2).collect();
+    assert_eq!(causes, ["give_up_delivery", "report_delivery"], "nobody would know that it was not called");
+    assert_eq!(world.tell(1, 2, Some(200), Duration::ZERO), [], "a call that was under way is too late");
+    assert_eq!(world.refusal_code(give_up(1, None)), Code::WebhookAttemptOutOfOrder);
+    world.must(Request::Redeliver { intent: intent(1) });
+    world.tell(1, 1, Some(200), Duration::ZERO);
+    assert_eq!(world.refusal_code(give_up(1, None)), Code::WebhookAttemptOutOfOrder, "it was delivered");
+}
+
 #[test]
 fn reasons_and_latencies_are_cut_to_what_is_kept() {
     let mut world = world();
@@ -221,6 +287,12 @@ fn reasons_and_latencies_are_cut_to_what_is_kept() {
     };
     assert_eq!(*outcome, DeliveryOutcome::Unreachable { reason: "ä".repeat(128) });
     assert_eq!(*latency, Duration::from_secs(3_600));
+    let reason = "ä".repeat(300);
+    let request = Request::GiveUpDelivery { intent: intent(1), ordered: None, reason };
+    let [Event::WebhookAttemptFailed { outcome, .. }] = &world.must(request)[..] else {
+        panic!("an attempt")
+    };
+    assert_eq!(*outcome, DeliveryOutcome::Unreachable { reason: "ä".repeat(128) });
 }
 
 #[test]

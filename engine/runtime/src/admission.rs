@@ -22,12 +22,17 @@ pub struct Admission {
     pub new_per_second: Option<NonZeroU32>,
     /// New payments a minute for one destination. Half a minute's worth may come at once.
     pub per_destination_per_minute: Option<NonZeroU32>,
-    /// Intents that are open at one time, which is what memory follows.
+    /// Intents that are open at one time: a payer can still come, or a rail still has something to say. With
+    /// [`Self::max_undelivered`] this is what memory follows.
     ///
     /// Whoever asks for a deadline beyond the policy's own lifetime takes up that room for longer and with fewer requests, so
     /// these get an eighth of it each time over: one of a month counts as much as 720 of an hour. When their share is used up,
     /// intents with the policy's lifetime still come in.
     pub max_open: Option<usize>,
+    /// Intents that have ended but for a webhook that is still to be called. When more wait, whoever delivers gives up some, of
+    /// the sites that have most of them waiting: a dead host keeps nobody from asking for a payment. Where nobody does, and twice
+    /// as many wait, nothing new comes in.
+    pub max_undelivered: Option<usize>,
 }
 
 /// The bytes that one takes of a limit.
@@ -93,9 +98,15 @@ impl Door {
             _ => return Ok(None),
         };
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(MAX_UNITS).clamp(1, MAX_UNITS);
-        if let Some(most) = self.limits.max_open.filter(|most| state.open() >= *most) {
-            let expected = format!("fewer than {most} open intents");
-            return Err(overloaded("intents", expected, state.open()));
+        let undelivered = state.undelivered();
+        let open = state.open().saturating_sub(undelivered);
+        if let Some(most) = self.limits.max_open.filter(|most| open >= *most) {
+            return Err(overloaded("intents", format!("fewer than {most} open intents"), open));
+        }
+        let most = self.limits.max_undelivered.map(|most| most.saturating_mul(2));
+        if let Some(most) = most.filter(|most| undelivered > *most) {
+            let expected = format!("at most {most} intents whose webhook is still to be called");
+            return Err(overloaded("webhooks", expected, undelivered));
         }
         if let Some((most, rate)) = self.all_rate()
             && !self.all.has_room(rate, now)

@@ -47,6 +47,25 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
         (text(&pending["intent"]), text(&pending["webhook"]["state"])),
         (away_id.clone(), "pending".into())
     );
+    // Given up, it is called no more until it is ordered again; and again, it is refused.
+    let given_up = webhook(&["give-up", &away_id]).json();
+    assert_eq!(given_up["webhook"]["state"], "failed", "{given_up}");
+    let attempts = given_up["webhook"]["attempts"].as_array().expect("attempts").clone();
+    assert_eq!(
+        attempts.last().map(|last| text(&last["error"])),
+        Some("given up without a call: the operator ordered it".into())
+    );
+    let twice = webhook(&["give-up", &away_id]);
+    assert_eq!(twice.code, 3, "{}", twice.stderr);
+    assert!(twice.stderr.contains("one that is pending"), "{}", twice.stderr);
+    assert_eq!(webhook(&["list"]).json(), json!({ "webhooks": [], "all": true }));
+    let failed = webhook(&["list", "--failed"]).json();
+    assert_eq!(failed["webhooks"][0]["intent"], json!(away_id), "{failed}");
+    let why = HERE.run(["why", &away_id, "--data", path]);
+    assert!(why.stdout.contains("give_up_delivery"), "{}", why.stdout);
+    let before = hook.told().len();
+    assert_eq!(webhook(&["redeliver", &away_id]).json()["webhook"]["state"], "pending");
+    let _ = hook.told_at_least(before + 1);
     let shown = webhook(&["show", &here_id]).json();
     assert_eq!(shown["webhook"]["state"], "delivered", "{shown}");
     let again = webhook(&["redeliver", &here_id]).json();
@@ -58,7 +77,7 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     assert_ne!(id(&first[0]), id(&first[1]));
     let unknown = webhook(&["show", MERCHANT]);
     assert_eq!((unknown.code, unknown.stderr.contains("intent_not_found")), (3, true), "{}", unknown.stderr);
-    assert_eq!(webhook(&["list", "--failed"]).json(), json!({ "webhooks": [] }));
+    assert_eq!(webhook(&["list", "--failed"]).json(), json!({ "webhooks": [] }), "it was ordered again");
     // What strangers reach has no way to order a delivery.
     let path = format!("/v1/intents/{here_id}/redeliver");
     assert_eq!(http::post(server.address(), &path, &Value::Null).expect("an answer").status, 404);

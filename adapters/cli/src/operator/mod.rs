@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! request   "QTOP", version u16, what u8, from u64                  what: 1, frames; 2, pending webhooks; 5, what stands beside
-//!             and for what 3, one webhook, and 4, redeliver:        intent id [32]
+//!             and for what 3, one webhook, 4, redeliver, and 6, give up:  intent id [32]
 //! answer    0 u8, node id [32], durable u64, then entries:
 //!             length u32, a frame's stored bytes, or JSON,          frames in order, from the one that holds `from`
 //!             or length of a key u16, key, value                    entries of tables, in order of key
@@ -45,6 +45,7 @@ const PENDING_WEBHOOKS: u8 = 2;
 const WEBHOOK: u8 = 3;
 const REDELIVER: u8 = 4;
 const BESIDE: u8 = 5;
+const GIVE_UP: u8 = 6;
 /// The most webhooks that are listed.
 pub(crate) const MAX_WEBHOOKS: usize = 1000;
 /// magic, version, what, from.
@@ -76,6 +77,8 @@ pub(crate) enum Question {
     Webhook(IntentId),
     /// The same, after ordering its delivery again.
     Redeliver(IntentId),
+    /// The same, after giving its delivery up.
+    GiveUp(IntentId),
 }
 
 impl Question {
@@ -86,6 +89,7 @@ impl Question {
             Self::PendingWebhooks => (PENDING_WEBHOOKS, 0, None),
             Self::Webhook(intent) => (WEBHOOK, 0, Some(intent)),
             Self::Redeliver(intent) => (REDELIVER, 0, Some(intent)),
+            Self::GiveUp(intent) => (GIVE_UP, 0, Some(intent)),
         };
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -121,7 +125,8 @@ fn begun(bytes: [u8; REQUEST_BYTES]) -> Result<Begun, String> {
         PENDING_WEBHOOKS => Ok(Begun::Whole(Question::PendingWebhooks)),
         WEBHOOK => Ok(Begun::About(Question::Webhook)),
         REDELIVER => Ok(Begun::About(Question::Redeliver)),
-        _ => Err(format!("request {what} is unknown; this node answers {FRAMES} to {BESIDE}")),
+        GIVE_UP => Ok(Begun::About(Question::GiveUp)),
+        _ => Err(format!("request {what} is unknown; this node answers {FRAMES} to {GIVE_UP}")),
     }
 }
 
@@ -157,6 +162,7 @@ mod tests {
             Question::PendingWebhooks,
             Question::Webhook(intent),
             Question::Redeliver(intent),
+            Question::GiveUp(intent),
         ] {
             let bytes = question.to_bytes();
             let (head, rest) = bytes.split_first_chunk().unwrap();

@@ -167,6 +167,7 @@ impl Asked {
             Question::PendingWebhooks => webhooks::pending(engine).await,
             Question::Webhook(id) => webhooks::one(engine, id).await.map(|one| vec![one]),
             Question::Redeliver(id) => webhooks::redeliver(engine, id).await.map(|one| vec![one]),
+            Question::GiveUp(id) => webhooks::give_up(engine, id).await.map(|one| vec![one]),
         };
         match entries {
             Ok(entries) => self.send_entries(asker, &entries).await,

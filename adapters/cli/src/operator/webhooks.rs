@@ -43,7 +43,20 @@ pub(super) async fn one(engine: &Handle, id: IntentId) -> Result<Value, Error> {
 /// # Errors
 /// As [`one`].
 pub(super) async fn redeliver(engine: &Handle, id: IntentId) -> Result<Value, Error> {
-    match engine.execute(Request::Redeliver { intent: id }).await {
+    order(engine, id, Request::Redeliver { intent: id }).await
+}
+
+/// Gives a delivery up; the webhook after that.
+///
+/// # Errors
+/// As [`one`].
+pub(super) async fn give_up(engine: &Handle, id: IntentId) -> Result<Value, Error> {
+    let reason = "given up without a call: the operator ordered it".to_owned();
+    order(engine, id, Request::GiveUpDelivery { intent: id, ordered: None, reason }).await
+}
+
+async fn order(engine: &Handle, id: IntentId, order: Request) -> Result<Value, Error> {
+    match engine.execute(order).await {
         Ok(_) => one(engine, id).await,
         Err(Error::Rejected(refused)) => Ok(json!({ "refused": refused.to_string() })),
         Err(error) => Err(error),

@@ -18,7 +18,7 @@ use quittance_code_api::wire::delimited;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::ids::{AccountId, Signature};
 use quittance_core::verify::relationship_signing_bytes;
-use quittance_outbound::{Addresses, Lookup, Outbound, Resolve};
+use quittance_outbound::{Addresses, HostTable, Lookup, Outbound, Resolve};
 
 use crate::node::{Node, kin};
 use crate::recorded::{hex, recorded, text};
@@ -361,6 +361,35 @@ async fn a_busy_node_takes_no_domain_for_broken_and_keeps_the_keys_it_knew_for_a
     check(&node, order("order-3"), 503, "try again").await;
     resolver.clear();
     node.send(order("order-3")).await.expect("it is asked as soon as it can be");
+    assert_eq!(site.asked(), 2);
+}
+
+/// Lost if this fails: one stranger, with names of servers that do not answer, keeps every shop from asking for payments.
+#[tokio::test]
+async fn a_shop_that_proved_a_key_waits_for_no_stranger_whose_servers_hang() {
+    let site = Site::publishing(&[verifier().public_key()]).await;
+    // The system takes connections for it, and nobody answers them.
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = hangs.local_addr().expect("an address");
+    let name = |n: usize| format!("hangs-{n}.example");
+    let names = (0..80).map(|n| (name(n), address)).chain([("example.com".to_owned(), site.address)]);
+    let resolver = Arc::new(HostTable::new(names.collect()));
+    let node = site.node_behind(site.door(|door| door.resolver = resolver), |_| {}).await;
+    node.send(asked("order-1", &verifier(), |_| {})).await.expect("asked");
+    pass(Duration::from_secs(422)).await;
+
+    let stranger = KeyPair::from_seed(&[0x66; 32]);
+    let claim = |n| node.send(asked(&format!("claim-{n}"), &stranger, |bill| bill.domain = domain(&name(n))));
+    let shop = async {
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        let begun = std::time::Instant::now();
+        node.send(asked("order-2", &verifier(), |_| {})).await.expect("asked");
+        begun.elapsed()
+    };
+    let (claims, took) =
+        futures_util::future::join(futures_util::future::join_all((0..80).map(claim)), shop).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(claims.iter().all(Result::is_err));
     assert_eq!(site.asked(), 2);
 }
 

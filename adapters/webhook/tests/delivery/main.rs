@@ -6,3 +6,4 @@ mod clock;
 mod many;
 mod one;
 mod support;
+mod surplus;

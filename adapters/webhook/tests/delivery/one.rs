@@ -6,8 +6,8 @@ use quittance_core::command::Request;
 use quittance_core::ids::Timestamp;
 use quittance_core::webhook::{Delivery, DeliveryOutcome, SCHEDULE};
 use quittance_outbound::Post;
-use quittance_runtime::ManualClock;
 use quittance_runtime::log::MemoryLog;
+use quittance_runtime::{Clock as _, ManualClock};
 use quittance_webhook::ID_HEADER;
 
 use crate::support::{MERCHANT, Merchant, Node, door, intent, narrow_door, node_key};
@@ -223,6 +223,37 @@ async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
     node.ask(2, "http://shop.example/200").await;
     node.pay(2).await;
     assert_eq!(node.webhook_after(2, 1).await.delivery, Delivery::Delivered);
+    shutdown.cancel();
+    deliverer.join().await.unwrap();
+}
+
+/// By the clock that was right again the delivery that waited for its turn was due no more, and it was forgotten for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_costs_it_no_more_than_that() {
+    let (node, merchant) = (Node::new().await, Merchant::open().await);
+    let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
+    let began = node.clock.now();
+    node.ask(1, "http://shop.example/1/third").await;
+    node.pay(1).await;
+    node.webhook_after(1, 1).await;
+    // By now two calls at a time: both hang.
+    for n in 2..4 {
+        node.ask(n, &format!("http://shop.example/{n}/hang")).await;
+        node.pay(n).await;
+    }
+    merchant.heard_at_least(3).await;
+    node.clock.advance(Duration::from_secs(1));
+    // It is taken up when that second has gone by, and waits behind them.
+    tokio::time::sleep(Duration::from_millis(1_400)).await;
+    node.clock.set(began);
+    node.webhook_after(2, 1).await;
+    node.webhook_after(3, 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(node.webhook(1).await.attempts.len(), 1, "called before its time");
+    node.clock.advance(Duration::from_secs(1));
+    let begun = Instant::now();
+    node.webhook_after(1, 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     shutdown.cancel();
     deliverer.join().await.unwrap();
 }

@@ -165,8 +165,17 @@ impl Node {
     }
 
     pub(crate) fn deliverer(&self, outbound: Outbound, timeout: Duration) -> (Deliverer, CancellationToken) {
+        self.deliverer_with(outbound, |options| options.timeout = timeout)
+    }
+
+    pub(crate) fn deliverer_with(
+        &self,
+        outbound: Outbound,
+        change: impl FnOnce(&mut Options),
+    ) -> (Deliverer, CancellationToken) {
         let shutdown = CancellationToken::new();
-        let options = Options { timeout, ..Options::new(node_key(), outbound, shutdown.clone()) };
+        let mut options = Options::new(node_key(), outbound, shutdown.clone());
+        change(&mut options);
         (Deliverer::start(self.handle.clone(), options), shutdown)
     }
 }

@@ -7,7 +7,7 @@ use super::settle::cut;
 use super::{Decision, known};
 use crate::command::DeliveryReport;
 use crate::event::Event;
-use crate::ids::{IntentId, Timestamp};
+use crate::ids::{IntentId, Position, Timestamp};
 use crate::quote::open;
 use crate::rejection::{Rejection, RejectionCode};
 use crate::state::{Intent, State};
@@ -44,11 +44,7 @@ pub(super) fn report(state: &State, report: &DeliveryReport, now: Timestamp) -> 
     let intent = known(state, id)?;
     let webhook = armed(intent)?;
     let code = RejectionCode::WebhookAttemptOutOfOrder;
-    // It may have been ordered again since: what began before that is not what was ordered.
-    if webhook.ordered != Some(ordered) {
-        let expected = webhook.ordered.map(|at| alloc::format!("{at}")).unwrap_or_default();
-        return Err(Rejection::new(code, "ordered", expected, ordered));
-    }
+    as_ordered(webhook, ordered)?;
     let next = webhook.next_attempt();
     if attempt > 0 && attempt < next {
         return Ok(Decision::repeated(Some(id), intent.last_position));
@@ -66,9 +62,7 @@ pub(super) fn report(state: &State, report: &DeliveryReport, now: Timestamp) -> 
         Event::WebhookDelivered { attempt, latency }
     } else {
         let outcome = match outcome {
-            DeliveryOutcome::Unreachable { reason } => {
-                DeliveryOutcome::Unreachable { reason: cut(reason, MAX_REASON_BYTES).into() }
-            }
+            DeliveryOutcome::Unreachable { reason } => unreachable(reason),
             answered @ DeliveryOutcome::Answered { .. } => answered.clone(),
         };
         Event::WebhookAttemptFailed { attempt, outcome, latency, next: retry_at(attempt, now, latency) }
@@ -79,6 +73,38 @@ pub(super) fn report(state: &State, report: &DeliveryReport, now: Timestamp) -> 
 pub(super) fn redeliver(state: &State, id: IntentId) -> Result<Decision, Rejection> {
     armed(known(state, id)?)?;
     Ok(Decision::new(Some(id), vec![Event::WebhookRedeliveryOrdered]))
+}
+
+pub(super) fn give_up(
+    state: &State,
+    id: IntentId,
+    ordered: Option<Position>,
+    reason: &str,
+) -> Result<Decision, Rejection> {
+    let webhook = armed(known(state, id)?)?;
+    ordered.map_or(Ok(()), |ordered| as_ordered(webhook, ordered))?;
+    if webhook.due().is_none() {
+        let (code, expected) = (RejectionCode::WebhookAttemptOutOfOrder, "one that is pending");
+        return Err(Rejection::new(code, "webhook", expected, webhook.delivery.name()));
+    }
+    // After this point it succeeds.
+    let (attempt, outcome) = (webhook.next_attempt(), unreachable(reason));
+    let event = Event::WebhookAttemptFailed { attempt, outcome, latency: Duration::ZERO, next: None };
+    Ok(Decision::new(Some(id), vec![event]))
+}
+
+fn unreachable(reason: &str) -> DeliveryOutcome {
+    DeliveryOutcome::Unreachable { reason: cut(reason, MAX_REASON_BYTES).into() }
+}
+
+/// Refuses what was meant for another order: it may have been ordered again since, and what began before that is not what was
+/// ordered.
+fn as_ordered(webhook: &Webhook, ordered: Position) -> Result<(), Rejection> {
+    if webhook.ordered == Some(ordered) {
+        return Ok(());
+    }
+    let expected = webhook.ordered.map(|at| alloc::format!("{at}")).unwrap_or_default();
+    Err(Rejection::new(RejectionCode::WebhookAttemptOutOfOrder, "ordered", expected, ordered))
 }
 
 fn armed(intent: &Intent) -> Result<&Webhook, Rejection> {

@@ -69,6 +69,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Decisi
         Command::RegisterWebhook { intent, url } => delivery::register(state, *intent, url, now),
         Command::ReportDelivery(report) => delivery::report(state, report, now),
         Command::Redeliver { intent } => delivery::redeliver(state, *intent),
+        Command::GiveUpDelivery { intent, ordered, reason } => {
+            delivery::give_up(state, *intent, *ordered, reason)
+        }
         Command::ReportSettlement(report) => settle::report(state, report),
         Command::ReportWithdrawal { transaction, attempt, outcome } => {
             withdraw::report(state, *transaction, *attempt, outcome)

@@ -18,7 +18,9 @@ use crate::terms::Terms;
 /// Takes an event about an intent that exists into the state.
 pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), IllegalTransition> {
     let id = subject.intent;
-    let State { intents, ledger, usage, archive, open, deadlines, unsettled, deliveries, .. } = state;
+    let State {
+        intents, ledger, usage, archive, open, undelivered, deadlines, unsettled, deliveries, ..
+    } = state;
     let Some(intent) = intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
@@ -33,15 +35,13 @@ pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> R
     }
     let (from, due) = (intent.status(), intent.delivery_due());
     let (was_open, was_unsettled) = (!intent.has_ended(), intent.is_unsettled());
+    let was_undelivered = intent.is_undelivered();
     let intent = Arc::make_mut(intent);
     step(intent, state.node, record, subject, &mut Books::Open(ledger, usage))?;
     // The archive and the derived indexes are kept in step with the intent.
     let has_ended = intent.has_ended();
-    match (was_open, has_ended) {
-        (true, true) => *open -= 1,
-        (false, false) => *open += 1,
-        _ => {}
-    }
+    count(open, was_open, !has_ended);
+    count(undelivered, was_undelivered, intent.is_undelivered());
     if has_ended {
         archive.add_intent(&id, intent);
     }
@@ -334,6 +334,10 @@ fn say<'a>(
         .ok_or("the transaction is not with the rail")?;
     settlement::progress(&mut known.progress, event)?;
     Ok(Some(known))
+}
+
+fn count(counted: &mut usize, was: bool, is: bool) {
+    *counted = *counted + usize::from(is) - usize::from(was);
 }
 
 /// Whether a payment is what the terms ask for, as far as that follows from the two alone: which rate and which service fee were

@@ -46,6 +46,10 @@ pub fn indexes(state: &State) -> Result<(), Violation> {
     hold(open == state.open, "indexes", || {
         alloc::format!("{open} intents are open, {} counted", state.open)
     })?;
+    let undelivered = state.intents().filter(|(_, intent)| intent.is_undelivered()).count();
+    hold(undelivered == state.undelivered, "indexes", || {
+        alloc::format!("{undelivered} intents only wait for their webhook, {} counted", state.undelivered)
+    })?;
     let unsettled = state.intents().filter(|(_, intent)| intent.is_unsettled()).map(|(id, _)| *id);
     hold(unsettled.collect::<BTreeSet<_>>() == state.unsettled, "indexes", || {
         "not every intent with an open transaction is listed, or another is".into()

@@ -139,6 +139,7 @@ impl Loader {
                     state.deliveries.insert((due, id));
                 }
                 state.open += usize::from(!intent.has_ended());
+                state.undelivered += usize::from(intent.is_undelivered());
                 state.intents.insert(id, Arc::new(intent));
             }
             ItemV2::End(count) if count == self.items => self.ended = true,

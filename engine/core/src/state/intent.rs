@@ -290,7 +290,17 @@ impl Intent {
     /// told.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.status().is_terminal() && !self.is_unsettled() && self.delivery_due().is_none()
+        self.is_settled() && self.delivery_due().is_none()
+    }
+
+    /// Whether it would have ended if there were not somebody still to be told.
+    #[must_use]
+    pub fn is_undelivered(&self) -> bool {
+        self.is_settled() && self.delivery_due().is_some()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.status().is_terminal() && !self.is_unsettled()
     }
 
     /// Whether a rail still has something to say about it.

@@ -55,6 +55,8 @@ pub struct State {
     pub(crate) away: u64,
     /// How many intents have not ended: derived, not part of the digest.
     pub(crate) open: usize,
+    /// How many of those only wait for their webhook: derived, not part of the digest.
+    pub(crate) undelivered: usize,
     /// Open intents by deadline: derived, not part of the digest.
     pub(crate) deadlines: BTreeSet<(Timestamp, IntentId)>,
     /// Intents with a transaction that is not final: derived, not part of the digest.
@@ -128,6 +130,7 @@ impl Default for State {
             archive: Archive::default(),
             away: 0,
             open: 0,
+            undelivered: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
@@ -243,10 +246,16 @@ impl State {
         self.intents.iter().map(|(id, intent)| (id, &**intent))
     }
 
-    /// How many intents are open: a payer can still come, a rail still has something to say, or somebody is still to be told.
+    /// How many intents have not ended: a payer can still come, a rail still has something to say, or somebody is still to be told.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open
+    }
+
+    /// How many of those are [undelivered](Intent::is_undelivered): nothing but a webhook keeps them.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.undelivered
     }
 
     /// Every intent with a transaction that is not final, of its payment or of a refund, by id.
@@ -317,6 +326,7 @@ impl State {
             archive: self.archive.clone(),
             away: self.away,
             open: 0,
+            undelivered: 0,
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),

@@ -29,8 +29,8 @@ use quittance_core::withdrawal::Withdrawal;
 
 use super::model::{Model, Said};
 use super::{
-    FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, establish, expecting, fee, intent, login,
-    login_terms, mark_scanned, outcome, payer, rate, rates, refund, refund_of, register_webhook,
+    FEES, PARTNER, SHOP_SEED, World, cancel, create, deposit, establish, expecting, fee, give_up, intent,
+    login, login_terms, mark_scanned, outcome, payer, rate, rates, refund, refund_of, register_webhook,
     report_attempt, report_delivery, report_withdrawal, request_login, shop, submit, submit_as_actions,
     withdraw, withdrawal_of,
 };
@@ -161,7 +161,8 @@ impl Run<'_> {
                     if self.below(8) == 0 { now.saturating_sub(step) } else { now.saturating_add(step) };
             }
             236..239 => self.input(Input::Tick),
-            24..28 | 138..144 | 239..245 => self.tell(),
+            239..242 => self.give_up(),
+            24..28 | 138..144 | 242..245 => self.tell(),
             90..96 | 245..248 => self.log_in(),
             255 => self.heal(),
             _ => {
@@ -212,6 +213,26 @@ impl Run<'_> {
                 self.send(report_delivery(seed, ordered, attempt, status, latency));
             }
         }
+    }
+
+    /// A webhook is given up, mostly one that is to be called.
+    fn give_up(&mut self) {
+        let (any, which) = (self.below(INTENTS), usize::from(self.below(4)));
+        let wanted = [Status::Scheduled, Status::Confirmed, Status::Failed][usize::from(self.below(3))];
+        let known = |run: &Self, seed: u8| run.world.core.state().intent(&intent(seed)).cloned();
+        let ordered = |run: &Self, seed| known(run, seed)?.webhook?.ordered;
+        let is_wanted = |seed: &u8| known(self, *seed).is_some_and(|known| known.status() == wanted);
+        let mut armed: Vec<_> = (0..INTENTS).map(|offset| 1 + (any + offset) % INTENTS).collect();
+        armed.retain(|seed| ordered(self, *seed).is_some());
+        armed.sort_by_key(|seed| !is_wanted(seed));
+        let seed = armed.first().copied().unwrap_or(1 + any);
+        if which > 0 && known(self, seed).is_some_and(|known| known.delivery_due().is_none()) {
+            self.send(Request::Redeliver { intent: intent(seed) });
+        }
+        // Some whatever was ordered, some of an order that was replaced.
+        let ordered = ordered(self, seed).unwrap_or(Position::START);
+        let ordered = [None, None, Some(ordered), Some(Position(ordered.0.wrapping_sub(1)))];
+        self.send(give_up(seed, ordered[which]));
     }
 
     fn log_in(&mut self) {

@@ -157,6 +157,10 @@ pub(crate) fn register_webhook(seed: u8, url: &str) -> Request {
     Request::RegisterWebhook { intent: intent(seed), url: url.into() }
 }
 
+pub(crate) fn give_up(seed: u8, ordered: Option<Position>) -> Request {
+    Request::GiveUpDelivery { intent: intent(seed), ordered, reason: "given up".into() }
+}
+
 /// The deliverer's word on an attempt: the status that came, or none.
 pub(crate) fn report_delivery(
     seed: u8,

@@ -10,7 +10,8 @@ use quittance_runtime::log::MemoryLog;
 use quittance_runtime::{Admission, Clock as _, Engine, Error, Handle, ManualClock};
 
 use crate::support::{
-    cancel, create, create_for, create_padded, create_until, deposit, is_overloaded, noon, options,
+    cancel, create, create_for, create_padded, create_until, deposit, intent, is_overloaded, noon, options,
+    quoted, settled, submit,
 };
 
 fn limited(admission: Admission) -> (Engine, Handle, ManualClock) {
@@ -87,6 +88,35 @@ fn so_many_intents_are_open_and_no_more_so_that_memory_has_an_end() {
     assert_eq!(admitted(&handle, [create(4), create(5)]), 1, "one has ended, one may begin");
     clock.advance(Duration::from_secs(3_601));
     assert_eq!(admitted(&handle, (5..=9).map(create)), 3, "the others expired");
+}
+
+/// Lost if this fails: whoever names a server that nobody runs keeps all shops from asking for payments, for a day.
+#[test]
+fn who_only_waits_for_a_webhook_keeps_nobody_out_until_nobody_gives_any_up() {
+    let limits = Admission { max_open: Some(3), max_undelivered: Some(1), ..Admission::default() };
+    let (_engine, handle, _) = limited(limits);
+    let told = |seed| {
+        handle.execute_blocking(create(seed)).unwrap();
+        let url = "https://dead.example/".into();
+        handle.execute_blocking(Request::RegisterWebhook { intent: intent(seed), url }).unwrap();
+        let payment = quoted(&handle, seed);
+        handle.execute_blocking(submit(100, &payment)).unwrap();
+        handle.execute_blocking(settled(seed, &payment)).unwrap();
+    };
+    handle.execute_blocking(deposit(1)).unwrap();
+    (1..=2).for_each(told);
+    assert_eq!(handle.query_blocking(|state| (state.open(), state.undelivered())).unwrap(), (2, 2));
+    told(3);
+    let refused = handle.execute_blocking(create(9)).unwrap_err();
+    let Error::Rejected(refused) = refused else { panic!("{refused}") };
+    assert_eq!(
+        (refused.field.as_str(), refused.expected.as_str(), refused.got.as_str()),
+        ("webhooks", "at most 2 intents whose webhook is still to be called", "3"),
+    );
+    let reason = String::new();
+    let give_up = Request::GiveUpDelivery { intent: intent(1), ordered: None, reason };
+    handle.execute_blocking(give_up).unwrap();
+    assert_eq!(admitted(&handle, (10..=19).map(create)), 3, "as many as may be open");
 }
 
 #[test]

@@ -131,6 +131,7 @@ fn asked(cause: &str) -> &'static str {
         Some(CommandKind::RegisterWebhook) => "register_webhook: somebody wants to be told",
         Some(CommandKind::ReportDelivery) => "report_delivery: the webhook was called",
         Some(CommandKind::Redeliver) => "redeliver: the operator ordered the webhook again",
+        Some(CommandKind::GiveUpDelivery) => "give_up_delivery: the webhook is not called any more",
         Some(CommandKind::Tick) => "nobody asked: the deadline passed",
         None => "asked in a way this program does not know",
     }

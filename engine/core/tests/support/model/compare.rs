@@ -34,10 +34,27 @@ impl Model {
         for ((id, model), (_, core)) in self.intents.iter().zip(state.intents()) {
             model.compare(core, &format!("intent {id:?}"));
         }
+        let all = || self.intents.values();
+        let undelivered = all().filter(|intent| intent.is_over() && intent.is_to_be_told()).count();
+        assert_eq!(undelivered, state.undelivered(), "intents that only wait for their webhook");
+        let open = all().filter(|intent| !intent.is_over() || intent.is_to_be_told()).count();
+        assert_eq!(open, state.open(), "open intents");
     }
 }
 
 impl Intent {
+    /// Nothing can happen to the money any more.
+    fn is_over(&self) -> bool {
+        let said = |(_, said): &(_, Attempts)| {
+            said.states.iter().any(|state| matches!(state, AttemptState::Settled | AttemptState::Failed))
+        };
+        self.status.is_terminal() && self.refunds.iter().all(said)
+    }
+
+    fn is_to_be_told(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.due.is_some())
+    }
+
     fn compare(&self, core: &state::Intent, name: &str) {
         assert_eq!(self.status.name(), core.status().name(), "status of {name}");
         assert_eq!(Ok(self.revision), usize::try_from(core.revision.0), "revision of {name}");

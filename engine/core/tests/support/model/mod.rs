@@ -166,6 +166,7 @@ impl Model {
             Command::RegisterWebhook { intent, url } => self.register_webhook(now, *intent, url),
             Command::ReportDelivery(report) => self.report_delivery(now, report),
             Command::Redeliver { intent } => self.redeliver(now, *intent),
+            Command::GiveUpDelivery { intent, ordered, .. } => self.give_up(*intent, *ordered),
             Command::ReportWithdrawal { transaction, attempt, outcome } => {
                 self.report_withdrawal(*transaction, attempt.0, said_by(outcome))
             }

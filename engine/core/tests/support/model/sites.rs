@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quittance_core::command::{DeliveryReport, EstablishRelationship, Login, RequestLogin};
-use quittance_core::ids::IntentId;
+use quittance_core::ids::{IntentId, Position};
 use quittance_core::state::{Asked, Status};
 use quittance_core::webhook::DeliveryOutcome;
 
@@ -104,6 +104,15 @@ impl Model {
         let hook = intent.hook.as_mut().filter(|hook| hook.ordered.is_some()).ok_or(refusal(152))?;
         (hook.due, hook.attempts, hook.ordered) = (Some((1, now)), 0, Some(at));
         Ok(intent.becomes(intent.status, &["webhook.redelivery_ordered"]))
+    }
+
+    pub(super) fn give_up(&mut self, id: IntentId, ordered: Option<Position>) -> Answer {
+        let intent = self.intents.get_mut(&id).ok_or(refusal(30))?;
+        let hook = intent.hook.as_mut().filter(|hook| hook.ordered.is_some()).ok_or(refusal(152))?;
+        ensure(ordered.is_none_or(|at| hook.ordered == Some(at.0)), 153)?;
+        ensure(hook.due.take().is_some(), 153)?;
+        hook.attempts += 1;
+        Ok(intent.becomes(intent.status, &["webhook.attempt_failed"]))
     }
 }
 
