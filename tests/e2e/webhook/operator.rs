@@ -114,13 +114,10 @@ fn whoever_knows_an_intent_does_not_learn_the_secret_in_its_merchants_webhook() 
     ask(server.address(), &request, &url).expect("an answer");
     pay(server.address(), &payer, &id).expect("an answer");
     let path = data.to_str().expect("a path in UTF-8");
-    let shown = loop {
+    let shown = eventually("an attempt is on record", || {
         let shown = HERE.run(["webhook", "show", &id, "--data", path, "--json"]).json();
-        if shown["webhook"]["attempts"][0].is_object() {
-            break shown;
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
+        shown["webhook"]["attempts"][0].is_object().then_some(shown)
+    });
     assert_eq!(shown["webhook"]["url"], url, "the operator sees all of it");
     assert!(text(&shown["webhook"]["attempts"][0]["error"]).contains("cannot connect"), "{shown}");
     let (intent, story) = (format!("/v1/intents/{id}"), format!("/intents/{id}/story"));
