@@ -6,6 +6,7 @@ use quittance_core::ids::Position;
 use quittance_core::invariant;
 use quittance_core::payment::Payment;
 use quittance_core::record;
+use quittance_core::snapshot;
 use quittance_core::state::State;
 
 use crate::support::actions::{BEGUN, run};
@@ -68,6 +69,29 @@ pub(crate) fn upcast(bytes: &[u8]) {
     // Nothing behind it is dropped without a word, and nothing missing is made up.
     assert!(record::decode(&[&old[..], &[0]].concat(), Position(7)).is_err());
     assert!(record::decode(&old[..old.len() - 1], Position(7)).is_err());
+}
+
+/// Items of a snapshot, each behind its length (two bytes, little endian). What loads can be kept again, and loads as the same
+/// state.
+pub(crate) fn snapshot_decode(bytes: &[u8]) {
+    let (mut rest, mut items) = (bytes, Vec::new());
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (item, behind) = behind.split_at(behind.len().min(usize::from(u16::from_le_bytes(*length))));
+        items.push(item);
+        rest = behind;
+    }
+    let Some(state) = load(items) else { return };
+    // What has ended is left out of what is kept; its digest is then another.
+    let whole = state.ended().next().is_none();
+    let again: Vec<_> = snapshot::items(&state.freeze()).collect();
+    let loaded = load(again.iter().map(Vec::as_slice)).expect("what was kept loads");
+    assert!(!whole || loaded.digest() == state.digest(), "kept and loaded, it is another state");
+}
+
+fn load<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Option<State> {
+    let mut loader = snapshot::Loader::default();
+    items.into_iter().try_for_each(|item| loader.item(item)).ok()?;
+    loader.finish().ok()
 }
 
 /// Any sequence of inputs keeps every invariant and replays to the same state; at its end nothing is stuck. Core and model

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { order } from "./lib/merchant.mjs";
+import { MERCHANT, order } from "./lib/merchant.mjs";
 import { ringCode } from "./lib/picture.mjs";
 import { Counter, openShop, poem, scene, until } from "./lib/shop.mjs";
 import { stage } from "./lib/stage.mjs";
@@ -92,6 +92,122 @@ await stage(async (stage) => {
     assert.equal((await counter.hears("success")).args.intent, id);
     assert.equal((await counter.events()).includes("cancel"), false);
     await hasty.close();
+  });
+
+  await scene("a payer who closes the modal and pays in the same second, and a shop that hears of a refusal alone", async () => {
+    for (const late of ["the payment", "the answer"]) {
+      const hasty = await listed(await stage.visitor());
+      const counter = await open(shop.page(PRICE, { create: poem() }), hasty);
+      await counter.press();
+      const view = await counter.at("ready");
+      const id = await counter.intent();
+      const drawn = await code(counter);
+      if (late === "the answer") {
+        // It is paid, the view does not know, and the node takes a second and a half to say so.
+        await deafen(view);
+        await pay(drawn);
+        await view.evaluate(() => {
+          const { WebSocket } = window;
+          window.WebSocket = class extends WebSocket {
+            /** @param {any} data */
+            send(data) {
+              setTimeout(() => super.send(data), 1_500);
+            }
+          };
+        });
+      } else {
+        // As long as a payment on a busy machine may take; the end of the view comes later by as much.
+        await view.evaluate(() => {
+          const real = window.setTimeout;
+          window.setTimeout = /** @type {any} */ ((/** @type {any} */ then, /** @type {number} */ ms) => real(then, ms === 800 ? 5_000 : ms === 1_200 ? 9_000 : ms));
+        });
+      }
+      await view.locator("#close").click();
+      if (late === "the payment") await pay(drawn);
+      assert.equal((await counter.hears("success")).args.intent, id, late);
+      await counter.page.waitForTimeout(1_500);
+      assert.deepEqual(await counter.events(), ["invoke", "success"], late);
+      await hasty.close();
+    }
+  });
+
+  await scene("a payer whose payment failed after all, and a shop that hears of its success", async () => {
+    stage.expect(/CodeSDK/);
+    const options = poem();
+    const counter = await open(shop.page(options));
+    await counter.press();
+    await counter.at("ready");
+    const { id } = await pay(await code(counter));
+    await counter.hears("success");
+    // As the node shows it once the rail has refused; that it was submitted stays true.
+    await visitor.route(`**/v1/intents/${id}`, async (/** @type {any} */ route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), state: "failed" } });
+    });
+    await counter.page.reload();
+    await counter.press();
+    await counter.at("failed");
+    await counter.hears("error");
+    await counter.page.waitForTimeout(1_500);
+    assert.deepEqual(await counter.events(), ["invoke", "error"]);
+    await visitor.unroute(`**/v1/intents/${id}`);
+    await counter.page.close();
+  });
+
+  await scene("a payer who reads another price than the one that is asked", async () => {
+    const counter = await open(shop.page(poem({ amount: 0.145 })));
+    assert.equal(await counter.button.innerText(), "Pay $0.14");
+    await counter.press();
+    const view = await counter.at("ready");
+    assert.equal(await view.locator("#title").innerText(), "Pay $0.14");
+    assert.equal((await node.intent(await counter.intent())).terms.amount, "0.14");
+    await counter.page.close();
+  });
+
+  await scene("a node that is asked every second by everybody whose clock is fast", async () => {
+    const known = await order(node, { expiresIn: 600_000 });
+    const fast = await stage.visitor();
+    await fast.addInitScript(() => {
+      const { now } = Date;
+      Date.now = () => now() + 3_600_000;
+    });
+    const counter = await open(shop.page({ ...PRICE, clientSecret: known.clientSecret }), fast);
+    let looks = 0;
+    counter.page.on("request", (/** @type {any} */ request) => /\/v1\/intents\//.test(request.url()) && (looks += 1));
+    await counter.press();
+    await counter.at("ready");
+    await counter.page.waitForTimeout(6_000);
+    assert.ok(looks <= 2, `it looked ${looks} times in six seconds`);
+    await fast.close();
+  });
+
+  await scene("a payer whose connection breaks while the view asks how things stand, and who never sees the end", async () => {
+    const unlucky = await stage.visitor();
+    await unlucky.addInitScript(() => {
+      const { WebSocket } = window;
+      let count = 0;
+      window.WebSocket = class extends WebSocket {
+        /** @param {string} url */
+        constructor(url) {
+          super(url);
+          count += 1;
+          this.number = count;
+          // The stream's socket goes as soon as it is there; the question's takes a second longer.
+          if (count === 1) this.addEventListener("open", () => setTimeout(() => this.close(), 100));
+        }
+
+        /** @param {any} data */
+        send(data) {
+          setTimeout(() => super.send(data), this.number === 2 ? 1_200 : 0);
+        }
+      };
+    });
+    const counter = await open(shop.page(PRICE, { create: poem() }), unlucky);
+    await counter.press();
+    await counter.at("ready");
+    await pay(await code(counter));
+    await counter.hears("success");
+    await unlucky.close();
   });
 
   await scene("a payer who comes back from the app to a tab that slept, and finds it as it was", async () => {
@@ -260,6 +376,17 @@ await stage(async (stage) => {
     await plain.close();
   });
 
+  await scene("a merchant whose page isolates itself, and whose button is an empty frame", async () => {
+    const counter = await open(shop.page(PRICE, { create: poem(), apart: true }));
+    assert.equal(await counter.page.evaluate(() => window.crossOriginIsolated), true);
+    assert.equal(await counter.button.innerText(), "Pay $0.25");
+    await counter.press();
+    await counter.at("ready");
+    await pay(await code(counter));
+    await counter.hears("success");
+    await counter.page.close();
+  });
+
   await scene("a merchant's own frames and calls, which are none of the script's business", async () => {
     const counter = await open(shop.page(poem()));
     const seen = await counter.page.evaluate(async () => {
@@ -285,7 +412,7 @@ await stage(async (stage) => {
     const counter = await open(`${node.url}/v1/elements/payment-request-modal-desktop/#/abc/p=${encodeURIComponent(Buffer.from(JSON.stringify({ ...poem(), destination: evil, login: { domain: evil }, locale: evil })).toString("base64"))}`);
     const sheet = counter.page.locator("#sheet");
     await sheet.waitFor();
-    assert.match(await sheet.innerText(), /<img src=x/);
+    assert.equal(await counter.page.locator("#to").innerText(), `to ${evil.slice(0, 4)}…${evil.slice(-4)}`);
     assert.equal(await sheet.locator("img, script").count(), 0);
     // Nobody around: the view answers to no one, and says so to itself.
     await counter.page.evaluate(() => window.postMessage({ id: "abc", type: "event", payload: { event: "afterInvoke" } }, "*"));
@@ -293,6 +420,13 @@ await stage(async (stage) => {
     assert.match(await counter.page.locator("#detail").innerText(), /login/);
     assert.notEqual(await counter.page.title(), "owned");
     await counter.page.close();
+    // A name that nobody has proved is one of the things that anybody can write there.
+    const named = await open(shop.page({ ...PRICE, login: { domain: "bank.example", verifier: MERCHANT } }, { create: poem() }));
+    await named.press();
+    const view = await named.at("ready");
+    await named.page.waitForTimeout(500);
+    assert.equal(await view.locator("#to").innerText(), `to ${MERCHANT.slice(0, 4)}…${MERCHANT.slice(-4)}`);
+    await named.page.close();
   });
   await shop.close();
 });

@@ -58,7 +58,8 @@ await stage(
 
     await scene("a site that does not learn who logged in, or a payer whose own account it learns", async () => {
       const { counter, view, id } = await ask();
-      assert.equal(await view.locator("#title").innerText(), `Log in to ${DOMAIN}`);
+      // Who asks is known from the node alone.
+      await until("the site's name", async () => (await view.locator("#title").innerText()) === `Log in to ${DOMAIN}`);
       await stage.shot(counter.page, "elements-login-desktop");
       await stage.accessible(view, "the modal of a login");
       assert.equal(await shop.user(id), undefined);
@@ -103,7 +104,7 @@ await stage(
       const counter = await Counter.open(visitor, shop.page({ currency: "usd", amount: 0.25, login }, { create: order }));
       await counter.press();
       const view = await counter.at("ready");
-      assert.equal(await view.locator("#to").innerText(), `to ${DOMAIN}`);
+      await until("the site's name", async () => (await view.locator("#to").innerText()) === `to ${DOMAIN}`);
       const id = await counter.intent();
       await wallet.goto(await view.locator("#wallet").getAttribute("href"));
       await requestIs(/Checked/);

@@ -42,6 +42,36 @@ await stage(
     assert.equal(await page.textContent("#state"), "confirmed");
     await visitor.close();
 
+    // Lost if this fails: a customer who closed the view and is told that nothing was taken, and orders and pays again.
+    const again = await stage.visitor();
+    const stall = await again.newPage();
+    await stall.goto(`${node.url}/shop/goods/croissant`);
+    const hesitant = new Counter(stall);
+    const shut = async () => {
+      const view = await hesitant.at("ready");
+      const id = await hesitant.intent();
+      await view.locator("#close").click();
+      await stall.waitForSelector("#told.bad");
+      return id;
+    };
+    await hesitant.press();
+    const first = await shut();
+    assert.match(await stall.textContent("#told"), /still open/);
+    await hesitant.press();
+    assert.equal(await shut(), first, "one order, however often the button is pressed");
+    await node.run("pay", first, "--key", payer.file, "--server", node.url);
+    await hesitant.press();
+    await stall.waitForSelector("#told.good");
+    assert.match((await stall.locator("#story").getAttribute("href")) ?? "", new RegExp(first));
+    // One that has ended unpaid is over, and the next press is a new order.
+    await stall.goto(`${node.url}/shop/goods/poem`);
+    await hesitant.press();
+    const lost = await shut();
+    await again.route(`**/v1/intents/${lost}`, (/** @type {any} */ route) => route.fulfill({ json: { state: "expired" } }));
+    await hesitant.press();
+    assert.notEqual(await shut(), lost);
+    await again.close();
+
     // Lost if this fails: customers without the element, or without scripts.
     const plain = await stage.visitor({ js: false });
     const checkout = await plain.newPage();

@@ -108,6 +108,7 @@ await stage(async (stage) => {
     await stage.shot(wallet, "wallet-paid");
     await stage.accessible(wallet, "a paid request in the wallet");
     assert.equal(await wallet.locator("#return").getAttribute("href"), `${shop.url}/thanks?intent=${id}`);
+    assert.equal(await wallet.locator("#return").innerText(), `Go on to ${new URL(shop.url).host}`, "nobody has signed the way");
     await counter.page.waitForURL(`${shop.url}/thanks?intent=${id}`);
     await wallet.getByRole("button", { name: "Close" }).click();
     assert.equal((await node.intent(id)).payment.payer, await wallet.locator("#account").innerText());
@@ -196,10 +197,10 @@ await stage(async (stage) => {
     const known = await order(node, { hundredths: 5 });
     await give(wallet, known.id);
     await requestIs(wallet, /Checked/);
-    const path = `**/v1/intents/${known.id}/submissions`;
+    const path = `**/v1/intents/${known.id}**`;
     await wallet.route(path, async (/** @type {any} */ route) => {
-      // It arrives, and its answer does not.
-      await route.fetch();
+      // It arrives, and neither its answer nor any other does.
+      if (route.request().method() === "POST") await route.fetch();
       await route.abort();
     });
     await wallet.locator("#confirm").click();
@@ -213,13 +214,118 @@ await stage(async (stage) => {
     await until("the new balance", async () => (await wallet.locator("#balance").innerText()) === "985,000 Kin");
   });
 
+  await scene("a payer who is told that nothing was paid, although it was: by a busy node, or in a second tab", async () => {
+    stage.expect(/status of (409|429)/);
+    const known = await order(node, { hundredths: 5 });
+    const tab = await holder.newPage();
+    for (const page of [wallet, tab]) {
+      await give(page, known.id);
+      await requestIs(page, /Checked/);
+    }
+    const path = `**/v1/intents/${known.id}*`;
+    await wallet.route(path, (/** @type {any} */ route) => route.fulfill({ status: 429, json: { error: { code: "rate_limited", message: "Too many." } } }));
+    await wallet.locator("#confirm").click();
+    await requestIs(wallet, /^Accepted/);
+    await wallet.waitForTimeout(1_000);
+    assert.equal(await wallet.locator("#problem").isVisible(), false);
+    await requestIs(wallet, /^Accepted/);
+    await wallet.unroute(path);
+    await requestIs(wallet, /^Paid$/);
+    // The other tab has a quote of its own for the same request, which the node refuses.
+    await tab.locator("#confirm").click();
+    await requestIs(tab, /^Paid$/);
+    assert.equal(await tab.locator("#problem").isVisible(), false);
+    await tab.close();
+  });
+
+  await scene("a payer with two requests at once, who pays the one and is shown the other", async () => {
+    const link = (/** @type {any} */ known) => `#/checkout/${known.id}?code=${known.clientSecret}`;
+    const go = (/** @type {any} */ known) => wallet.evaluate((/** @type {string} */ hash) => void (location.hash = hash), link(known));
+    const late = async (/** @type {string} */ path) => {
+      let release = () => {};
+      const held = new Promise((resume) => (release = () => resume(undefined)));
+      await wallet.route(path, async (/** @type {any} */ route) => {
+        await held;
+        await route.continue();
+      });
+      return release;
+    };
+    const [slow, quick] = [await order(node, { hundredths: 400 }), await order(node, { hundredths: 5 })];
+    await wallet.goto(at);
+    const quoted = await late(`**/v1/intents/${slow.id}/quote`);
+    await go(slow);
+    await requestIs(wallet, /Checking the quote/);
+    await go(quick);
+    await requestIs(wallet, /Checked/);
+    quoted();
+    await wallet.waitForTimeout(500);
+    assert.equal(await wallet.locator("#confirm").innerText(), "Pay $0.05", "the older quote is not drawn over the newer request");
+    // While it is on its way it stays on the screen, and is not closed.
+    const sent = await late(`**/v1/intents/${quick.id}/submissions`);
+    await wallet.locator("#confirm").click();
+    await requestIs(wallet, /^Paying/);
+    assert.equal(await wallet.locator("#back").isDisabled(), true);
+    await go(slow);
+    await wallet.waitForTimeout(500);
+    assert.equal(await wallet.locator("#request-title").innerText(), "Pay $0.05");
+    sent();
+    await requestIs(wallet, /^Paid$/);
+    assert.equal(await wallet.locator("#request-title").innerText(), "Pay $0.05");
+    assert.equal((await node.intent(quick.id)).state, "confirmed");
+    assert.equal((await node.intent(slow.id)).state, "created");
+    // What came meanwhile has its turn.
+    await wallet.getByRole("button", { name: "Close" }).click();
+    await until("the other request", async () => (await wallet.locator("#request-title").innerText()) === "Pay $4.00");
+    await requestIs(wallet, /Checked/);
+    await wallet.getByRole("button", { name: "Close" }).click();
+    await wallet.locator("#home").waitFor();
+    await until("the history", async () => /^Pay \$0\.05/.test(await wallet.locator("#history").innerText()));
+    assert.doesNotMatch(await wallet.locator("#history").innerText(), /Pay \$4\.00/);
+    await wallet.unroute(`**/v1/intents/${slow.id}/quote`);
+    await wallet.unroute(`**/v1/intents/${quick.id}/submissions`);
+  });
+
+  await scene("a payer whose key is lost because two tabs made one each", async () => {
+    const both = await stage.visitor();
+    const tabs = [await both.newPage(), await both.newPage()];
+    for (const tab of tabs) {
+      await tab.goto(at);
+      await tab.getByRole("button", { name: "Create a new key" }).click();
+    }
+    const [first, second] = tabs;
+    await first.getByRole("button", { name: "I have written them down" }).click();
+    const account = await until("an account", () => first.locator("#account").innerText());
+    await second.getByRole("button", { name: "I have written them down" }).click();
+    assert.match(await problem(second), /a key in this browser already/);
+    for (const tab of tabs) {
+      await tab.reload();
+      await until("the first account", async () => (await tab.locator("#account").innerText()) === account);
+    }
+    await both.close();
+  });
+
+  await scene("a payer who takes a shop's words for the wallet's own", async () => {
+    const known = await order(node, { hundredths: 5, metadata: { asked_by: "bank.example", together: "0 Kin" } });
+    await give(wallet, known.id);
+    await requestIs(wallet, /Checked: signed by the shop/);
+    assert.doesNotMatch(await wallet.locator("#request-lines").innerText(), /bank\.example|^0 Kin/m);
+    const words = wallet.getByRole("region", { name: "From the merchant" });
+    assert.match(await words.innerText(), /asked_by\s*bank\.example\s*together\s*0 Kin/);
+    await stage.accessible(wallet, "a request with a shop's words");
+    await stage.shot(wallet, "wallet-request-words");
+    const silent = await order(node, { hundredths: 5 });
+    await give(wallet, silent.id);
+    await requestIs(wallet, /Checked/);
+    assert.equal(await words.isVisible(), false);
+  });
+
   await scene("a payer whose wallet runs a shop's words", async () => {
     const evil = `<img src=x onerror=document.title='owned'>`;
     const known = await order(node, { hundredths: 5, metadata: { note: evil, order: "<script>document.title='owned'</script>" } });
     await give(wallet, known.id);
     await requestIs(wallet, /Checked: signed by the shop/);
-    assert.match(await wallet.locator("#request-lines").innerText(), /<img src=x/);
-    assert.equal(await wallet.locator("#request-lines").locator("img, script").count(), 0);
+    assert.match(await wallet.locator("#request-words").innerText(), /<img src=x/);
+    assert.equal(await wallet.locator("#request").locator("img, script").count(), 0);
     const back = Buffer.from(JSON.stringify({ ...poem(), destination: MERCHANT, confirmParams: { success: { url: "javascript:document.title='owned'" } } })).toString("base64");
     await give(wallet, `#/x/p=${encodeURIComponent(back)}`);
     assert.match(await problem(wallet), /intent_not_found/);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use quittance_tests::asked::{self, Missing};
 use quittance_tests::process::{Here, run_within};
 use quittance_tests::{here, sdk};
 
@@ -20,24 +21,15 @@ fn main() -> ExitCode {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
     let scripts = scripts(&directory);
     assert!(!scripts.is_empty(), "there are no scripts in {}", directory.display());
-    let mut wanted = env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
-    if env::args().any(|argument| argument == "--list") {
-        for script in &scripts {
-            println!("{}: test", name(script));
-        }
+    let names: Vec<String> = scripts.iter().map(|script| name(script)).collect();
+    let asked = asked::cases("browser", &names);
+    if asked.is_empty() {
         return ExitCode::SUCCESS;
     }
-    let all = wanted.peek().is_none();
-    let wanted: Vec<String> = wanted.collect();
-    let asked = |script: &PathBuf| all || wanted.iter().any(|part| name(script).contains(part.as_str()));
-    let scripts: Vec<_> = scripts.into_iter().filter(asked).collect();
-    if scripts.is_empty() {
-        println!("browser: left out, because other tests were asked for");
-        return ExitCode::SUCCESS;
-    }
+    let scripts = scripts.into_iter().filter(|script| asked.contains(&name(script)));
     let Some(chromium) = chromium() else {
-        println!("browser: SKIPPED, there is no Chromium here (Debian: apt-get install chromium)");
-        return if env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        let what = "there is no Chromium here (Debian: apt-get install chromium)".to_owned();
+        return Missing { what, is_permitted: true }.skips("browser");
     };
     let modules = sdk::browser(&HERE);
     let shots = env::var_os("QUITTANCE_SHOTS")

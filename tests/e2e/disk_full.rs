@@ -3,7 +3,6 @@
 //!
 //! Needs root, loop devices and mkfs.ext4; without them it says that it was skipped.
 
-use std::env;
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use quittance_tests::asked;
 use quittance_tests::disk::Disk;
 use quittance_tests::here;
 use quittance_tests::process::{Here, Server};
@@ -24,18 +24,13 @@ const TILLS: u64 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    // A name, or `--list`, asks for tests that have names.
-    if env::args().skip(1).any(|argument| argument == "--list" || !argument.starts_with('-')) {
-        println!("disk_full: left out, because other tests were asked for");
+    if !asked::for_test("disk_full") {
         return ExitCode::SUCCESS;
     }
-    match Disk::new(DISK_MIB) {
-        Ok(disk) => slowly(&disk),
-        Err(error) => {
-            println!("disk_full: SKIPPED: {error}");
-            return ExitCode::SUCCESS;
-        }
+    if let Some(missing) = Disk::is_missing() {
+        return missing.skips("disk_full");
     }
+    slowly(&Disk::new(DISK_MIB).expect("a disk like the one just made"));
     println!(
         "disk_full: a disk that fills up stops writes and nothing else, and takes them again when it has room"
     );

@@ -1,7 +1,6 @@
 //! Whom a node connects to, as the system saw it: nobody on the inside, whatever URL somebody names. Needs strace and the
 //! permission to trace; without them it says that it was skipped.
 
-use std::env;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,6 +8,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quittance_tests::asked;
 use quittance_tests::faults::Tracer;
 use quittance_tests::hook::Hook;
 use quittance_tests::people::{MERCHANT, Payer, order, submit};
@@ -48,14 +48,11 @@ const SPELLINGS: [&str; 14] = [
 ];
 
 fn main() -> ExitCode {
-    // A name, or `--list`, asks for tests that have names.
-    if env::args().skip(1).any(|argument| argument == "--list" || !argument.starts_with('-')) {
-        println!("door: left out, because other tests were asked for");
+    if !asked::for_test("door") {
         return ExitCode::SUCCESS;
     }
-    if let Some(why) = Tracer::is_missing() {
-        println!("door: SKIPPED: {why}");
-        return ExitCode::SUCCESS;
+    if let Some(missing) = Tracer::is_missing() {
+        return missing.skips("door");
     }
     let called = a_node_connects_to_nobody_inside();
     println!("door: {} connections, all of them to this machine, which --dev lets it call", called.len());

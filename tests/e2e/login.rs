@@ -13,7 +13,7 @@ use quittance_tests::driver::Driver;
 use quittance_tests::hook::Hook;
 use quittance_tests::people::MERCHANT;
 use quittance_tests::process::{Here, Ran, Server, text};
-use quittance_tests::{here, sdk};
+use quittance_tests::{here, http, sdk};
 use serde_json::{Value, json};
 
 const HERE: Here = here!();
@@ -128,7 +128,14 @@ fn a_site_with_the_current_sdk_learns_who_logged_in() {
     let refused = who(STRANGER, &id).expect_err("another site's key");
     assert!(refused.contains("status code 401"), "{refused}");
     let shown = stage.show(&id);
-    assert_eq!((text(&shown["user"]), &shown["scanned"]), (user.clone(), &json!(true)), "{shown}");
+    assert_eq!(shown["scanned"], true, "{shown}");
+    for path in [format!("/v1/intents/{id}"), format!("/v1/intents/{id}/why"), format!("/intents/{id}/story")]
+    {
+        let public = http::get(stage.server.address(), &path).expect("an answer").text();
+        assert!(public.contains("example.com"), "{path}: {public}");
+        let told = [user.clone(), format!("{}…", &user[..4])].iter().any(|name| public.contains(name));
+        assert!(!told, "{path} tells everybody who knows the code who logged in: {public}");
+    }
     let repeated = stage.log_in(&stage.key, &[&id]).json();
     assert_eq!(text(&repeated["user"]), user, "logging in again changes nothing");
     let (other, account) = HERE.key(stage.directory.path(), "other.key");

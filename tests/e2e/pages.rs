@@ -101,6 +101,7 @@ fn no_page_runs_or_loads_what_is_not_the_nodes_own() {
                     asset.header("cache-control").is_some_and(|kept| kept.contains("immutable")),
                     "{address}"
                 );
+                assert_eq!(asset.header("x-content-type-options"), Some("nosniff"), "{address}");
             }
         }
     };

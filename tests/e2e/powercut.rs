@@ -6,19 +6,24 @@
 
 use std::env;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
+use quittance_tests::asked::{self, Missing};
+use quittance_tests::disk::Disk;
 use quittance_tests::examples;
 
-/// What `tests/powercut/powercut` ends with where it cannot cut anything.
-const SKIPPED: i32 = 77;
 const TRIALS: &str = "10";
 
 fn main() -> ExitCode {
-    // A name, or `--list`, asks for tests that have names.
-    if env::args().skip(1).any(|argument| argument == "--list" || !argument.starts_with('-')) {
-        println!("powercut: left out, because other tests were asked for");
+    if !asked::for_test("powercut") {
         return ExitCode::SUCCESS;
+    }
+    if let Some(missing) = Disk::is_missing() {
+        return missing.skips("powercut");
+    }
+    if let Err(error) = Command::new("python3").arg("--version").output() {
+        let what = format!("python3 does not run: {error}");
+        return Missing { what, is_permitted: true }.skips("powercut");
     }
     let node = Path::new(env!("CARGO_BIN_EXE_powercut-node"));
     let trials = [
@@ -32,36 +37,30 @@ fn main() -> ExitCode {
             println!("powercut: {what}: its example does not build");
             return ExitCode::FAILURE;
         };
-        match cut(&program, longest) {
-            Some(0) => println!("powercut: {what}: nothing acknowledged was lost"),
-            Some(SKIPPED) => println!("powercut: {what}: SKIPPED, the line above says what is missing"),
-            ended => {
-                println!("powercut: {what}: FAILED ({ended:?})");
-                code = ExitCode::FAILURE;
-            }
+        // A disk has just been mounted here, so that nothing is an excuse from now on.
+        let ended = cut(&program, longest);
+        if ended.success() {
+            println!("powercut: {what}: nothing acknowledged was lost");
+        } else {
+            println!("powercut: {what}: FAILED ({ended})");
+            code = ExitCode::FAILURE;
         }
     }
     code
 }
 
-fn cut(program: &Path, longest: &str) -> Option<i32> {
+fn cut(program: &Path, longest: &str) -> ExitStatus {
     let trials = env::var("QUITTANCE_POWERCUT_TRIALS").unwrap_or_else(|_| TRIALS.to_owned());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("powercut/powercut");
     let program = program.display();
     let (write, check) =
         (format!("'{program}' write {{dir}} {{ack}}"), format!("'{program}' check {{dir}} {{acked}}"));
-    let ran = Command::new("python3")
+    Command::new("python3")
         .arg(script)
         .args([
             "--trials", &trials, "--rounds", "2", "--min-s", "0.3", "--max-s", longest, "--write", &write,
             "--check", &check,
         ])
-        .status();
-    match ran {
-        Ok(status) => status.code(),
-        Err(error) => {
-            println!("powercut: python3 does not run: {error}");
-            Some(SKIPPED)
-        }
-    }
+        .status()
+        .expect("python3, which has just run")
 }

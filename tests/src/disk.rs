@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::asked::Missing;
+
 /// A mounted ext4. Dropping it unmounts it and removes it.
 #[derive(Debug)]
 pub struct Disk {
@@ -29,6 +31,13 @@ impl Disk {
         fs::create_dir(disk.path())?;
         run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(disk.path()))?;
         Ok(disk)
+    }
+
+    /// Why there can be none here, if there can be none.
+    #[must_use]
+    pub fn is_missing() -> Option<Missing> {
+        let error = Self::new(8).err()?;
+        Some(Missing { what: error.to_string(), is_permitted: may_mount() })
     }
 
     /// Where it is mounted.
@@ -109,6 +118,14 @@ impl Drop for Disk {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// Whether this process may mount (`CAP_SYS_ADMIN`, the 21st of the capabilities) and has loop devices to mount from.
+fn may_mount() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default();
+    effective & (1 << 21) != 0 && run(Command::new("losetup").arg("--find")).is_ok()
 }
 
 fn run(command: &mut Command) -> io::Result<()> {

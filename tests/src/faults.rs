@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::asked::Missing;
+
 /// The calls by which a log reaches its disk.
 pub const CALLS: [&str; 8] =
     ["write", "pwrite64", "fsync", "fdatasync", "sync_file_range", "ftruncate", "rename", "openat"];
@@ -71,13 +73,17 @@ impl Tracer {
 
     /// Why nothing can be traced here, if nothing can.
     #[must_use]
-    pub fn is_missing() -> Option<String> {
+    pub fn is_missing() -> Option<Missing> {
         let tried =
             Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
         match tried {
             Ok(ran) if ran.status.success() => None,
-            Ok(ran) => Some(String::from_utf8_lossy(&ran.stderr).trim().to_owned()),
-            Err(error) => Some(format!("strace does not run: {error}")),
+            // It is there and the system refuses it: a container without the right to trace.
+            Ok(ran) => {
+                let what = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
+                Some(Missing { what, is_permitted: false })
+            }
+            Err(error) => Some(Missing { what: format!("strace does not run: {error}"), is_permitted: true }),
         }
     }
 

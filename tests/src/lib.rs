@@ -3,6 +3,7 @@
 //!
 //! Everything here panics with what went wrong: a test that cannot set its stage has failed.
 
+pub mod asked;
 pub mod disk;
 pub mod driver;
 pub mod examples;

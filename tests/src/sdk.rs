@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::process::{Here, run_within};
 
-/// Versions and integrity of every package; an installation is reused as long as these stay.
+/// Versions and hashes of every package; an installation is reused as long as these stay.
 const PACKAGE: &str = include_str!("../sdk/package.json");
 const PACKAGE_LOCK: &str = include_str!("../sdk/package-lock.json");
 const BROWSER_PACKAGE: &str = include_str!("../browser/package.json");
@@ -24,8 +24,8 @@ const INSTALL: Duration = Duration::from_secs(600);
 /// node or npm is missing, or the packages cannot be had.
 #[must_use]
 pub fn javascript(here: &Here) -> PathBuf {
-    let node = version("node", "Node.js 20 or later (https://nodejs.org)");
-    version("npm", "npm, which comes with Node.js");
+    let node = node();
+    version("npm", (0, 0), "npm, which comes with Node.js");
     let recipe = [("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
     let directory = installed(here, "sdk-javascript", &recipe, &node, |directory| vec![npm(directory)]);
     directory.join("node_modules")
@@ -37,8 +37,8 @@ pub fn javascript(here: &Here) -> PathBuf {
 /// As [`javascript`].
 #[must_use]
 pub fn browser(here: &Here) -> PathBuf {
-    let node = version("node", "Node.js 20 or later (https://nodejs.org)");
-    version("npm", "npm, which comes with Node.js");
+    let node = node();
+    version("npm", (0, 0), "npm, which comes with Node.js");
     let recipe = [("package.json", BROWSER_PACKAGE), ("package-lock.json", BROWSER_PACKAGE_LOCK)];
     installed(here, "browser", &recipe, &node, |directory| vec![npm(directory)])
 }
@@ -62,8 +62,11 @@ pub fn python_grpc(here: &Here) -> PathBuf {
 }
 
 fn python_with(here: &Here, name: &str, requirements: &str) -> PathBuf {
-    let python =
-        version("python3", "Python 3.9 or later with the venv module (Debian: python3 python3-venv)");
+    let python = version(
+        "python3",
+        (3, 11),
+        "Python 3.11 or later with the venv module (Debian: python3 python3-venv)",
+    );
     let directory = installed(here, name, &[("requirements.txt", requirements)], &python, |directory| {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv", "venv"]).current_dir(directory);
@@ -74,6 +77,7 @@ fn python_with(here: &Here, name: &str, requirements: &str) -> PathBuf {
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            "--require-hashes",
             "--requirement",
             "requirements.txt",
         ]);
@@ -122,13 +126,32 @@ fn installed(
     directory
 }
 
-/// What a tool says its version is.
-fn version(tool: &str, install: &str) -> String {
-    match Command::new(tool).arg("--version").output() {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
-        _ => panic!(
-            "`{tool}` does not run here. This test runs an official SDK: install {install}, or name the tests that need \
-             none: `cargo test -p quittance-tests --test cli --test bad_input --test kill --test powercut`"
-        ),
-    }
+fn node() -> String {
+    version("node", (20, 0), "Node.js 20 or later (https://nodejs.org)")
+}
+
+/// What a tool says its version is, which has to be at least this one.
+fn version(tool: &str, least: (u32, u32), install: &str) -> String {
+    let why = match Command::new(tool).arg("--version").output() {
+        Ok(output) if output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            if major_and_minor(&said).is_some_and(|version| version >= least) {
+                return said;
+            }
+            format!("is {:?} here", said.trim())
+        }
+        _ => "does not run here".to_owned(),
+    };
+    panic!(
+        "`{tool}` {why}. This test runs an official SDK: install {install}, or name the tests that need none: \
+         `cargo test -p quittance-tests --test cli --test bad_input --test kill --test powercut`"
+    )
+}
+
+/// `v20.20.2`, `Python 3.11.7`, `10.8.2`: the first two numbers.
+#[must_use]
+pub fn major_and_minor(said: &str) -> Option<(u32, u32)> {
+    let version = said.trim().rsplit([' ', 'v']).next()?;
+    let mut numbers = version.split('.').map_while(|number| number.parse().ok());
+    numbers.next().zip(numbers.next())
 }

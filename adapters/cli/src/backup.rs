@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use quittance_code_api::server::ENTRIES_A_LINK;
 use quittance_core::ids::{NodeId, Position};
 use quittance_log_file::{Backup, Trailer};
 
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &BackupArgs, output: &Output) -> Result<(), CliError> {
         Ok(())
     })?;
     drop(progress);
+    let mut beside = backup.beside()?;
+    Source::beside(data, |entry| Ok(beside.put(&entry.key, &entry.value)?))?;
+    let links = beside.finish()? / ENTRIES_A_LINK;
     backup.vouch(&Trailer::new(&verified.tip, verified.digest))?;
     if let Some(secret) = secret {
         keys::write(&secret, &key)?;
@@ -61,6 +65,7 @@ pub(crate) fn run(args: &BackupArgs, output: &Output) -> Result<(), CliError> {
     let mut json = verified.summary();
     json["node"] = node.to_string().into();
     json["new_records"] = new.into();
+    json["links"] = links.into();
     json["key"] = key.exists().into();
     output.result(&json, || {
         let kept = match key.exists() {
@@ -71,7 +76,7 @@ pub(crate) fn run(args: &BackupArgs, output: &Output) -> Result<(), CliError> {
             ),
         };
         format!(
-            "ok: {} reaches position {last}, {new} new records\n  node   {node}\n{}\n  key    {kept}",
+            "ok: {} reaches position {last}, {new} new records\n  node   {node}\n{}\n  links  {links}\n  key    {kept}",
             dir.display(),
             verified.sums()
         )

@@ -246,6 +246,7 @@ pub(crate) fn load(args: ServeArgs) -> Result<NodeOptions, CliError> {
     options.policy = file.policy;
     options.outbound = file.outbound;
     options.rebuild = args.rebuild;
+    options.accept_time = args.accept_time;
     if let Some(records) = args.snapshot_every.or(file.snapshot_every) {
         if records < 2 {
             return Err(CliError::misuse(format!("snapshot_every is {records}; it has to be at least 2"))

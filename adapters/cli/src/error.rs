@@ -14,7 +14,7 @@ pub(crate) struct CliError {
 pub(crate) enum Kind {
     /// A bug, or the machine failing: 1.
     Failed,
-    /// The command line, a file or a key is not what it should be: 2.
+    /// The command line, a file, a key or the clock is not what it should be: 2.
     Misuse,
     /// The rules refuse it: 3.
     Refused,
@@ -115,7 +115,7 @@ impl From<quittance_log_file::FileError> for CliError {
     fn from(error: quittance_log_file::FileError) -> Self {
         use quittance_log_file::FileError;
         let (kind, hint) = match error {
-            FileError::Damaged { .. } => {
+            FileError::Damaged { .. } | FileError::Unsound { .. } => {
                 (Kind::Damaged, "another copy; a new backup goes into another directory")
             }
             FileError::NotNext { .. } => {

@@ -17,6 +17,7 @@ use quittance_core::state::State;
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::{EventLog, LogReader, Room as _};
+use quittance_runtime::table::Table;
 use quittance_runtime::{Admission, Checkpoints, Engine, Handle, Options, StartError};
 use quittance_webhook::Deliverer;
 use tokio::net::TcpListener;
@@ -31,7 +32,7 @@ use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::listener::Places;
 #[cfg(unix)]
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
 use crate::outbound::OutboundFile;
 use crate::pages;
 use crate::progress::Progress;
@@ -40,6 +41,8 @@ use crate::shop::ShopOptions;
 
 /// The key file in a node's directory.
 pub(crate) const KEY_FILE: &str = "node.key";
+/// The table in the node's store for messages that were acknowledged, and for links.
+pub(crate) const TABLE: &str = "acknowledged";
 /// Where the rates of a --dev node come from, as its log says.
 const DEV_SOURCE: &str = "dev";
 /// What strangers may have recorded when nobody says, without `--dev`. A million open intents are under 1 GiB of memory, and 200
@@ -70,6 +73,8 @@ pub(crate) struct NodeOptions {
     pub(crate) outbound: OutboundFile,
     /// Makes the archive and the snapshot anew from the log.
     pub(crate) rebuild: bool,
+    /// Goes on from the log's time, however far ahead that is.
+    pub(crate) accept_time: bool,
     /// How often what has ended leaves memory, and a snapshot is kept.
     pub(crate) checkpoints: Checkpoints,
     /// Bytes of the disk to leave free.
@@ -89,7 +94,7 @@ impl NodeOptions {
     #[must_use]
     pub(crate) fn new(data: PathBuf, listen: SocketAddr, dev: bool) -> Self {
         let (policy, outbound) = (PolicyFile::default(), OutboundFile::default());
-        let (rebuild, disk_reserve) = (false, Reserve::DEFAULT_BYTES);
+        let (rebuild, accept_time, disk_reserve) = (false, false, Reserve::DEFAULT_BYTES);
         let (rates, rate_source) = (Vec::new(), None);
         let (accounts, checkpoints) = (Vec::new(), Checkpoints::default());
         // With made-up money there is nothing to guard, and whoever tries the node out wants to see how fast it is.
@@ -107,6 +112,7 @@ impl NodeOptions {
             policy,
             outbound,
             rebuild,
+            accept_time,
             checkpoints,
             disk_reserve,
             limits,
@@ -168,7 +174,7 @@ impl Node {
         let blocking = options.clone();
         let opened = tokio::task::spawn_blocking(move || open(&blocking)).await.map_err(CliError::failed)?;
         let Opened { engine, key, rail, table, reader } = opened?;
-        let mut protocol = code_api::Options::new(table, shutdown.clone());
+        let mut protocol = code_api::Options::new(Arc::clone(&table), shutdown.clone());
         protocol.nonces = options.nonces.unwrap_or(protocol.nonces);
         let mut native = quittance_http_api::Options { dev: options.dev, ..Default::default() };
         (protocol.destinations, native.destinations) = match options.dev {
@@ -208,7 +214,9 @@ impl Node {
         let server =
             tokio::spawn(connections::serve(Places::new(listener, addresses), routes, shutdown.clone()));
         #[cfg(unix)]
-        let operator = operator(&options.data, engine.handle(), reader, shutdown.clone());
+        let store = operator::Store { reader, beside: table, prefix: code_api::LINKS };
+        #[cfg(unix)]
+        let operator = open_operator(&options.data, engine.handle(), store, shutdown.clone());
         Ok(Self {
             engine,
             rail,
@@ -296,22 +304,22 @@ struct Opened {
     engine: Engine,
     key: SigningKey,
     rail: LedgerRail,
-    table: Arc<dyn quittance_runtime::table::Table>,
+    table: Arc<dyn Table>,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only the operator's channel reads behind the engine"))]
     reader: Arc<dyn LogReader>,
 }
 
 /// The operator's channel. A node that cannot open it serves all the same: payments do not wait for backups.
 #[cfg(unix)]
-fn operator(
+fn open_operator(
     data: &Path,
     engine: Handle,
-    reader: Arc<dyn LogReader>,
+    store: operator::Store,
     shutdown: CancellationToken,
 ) -> Option<Operator> {
-    let opened = Operator::open(data, engine, reader, shutdown);
+    let opened = Operator::open(data, engine, store, shutdown);
     let warn = |error| {
-        let path = crate::operator::path(data);
+        let path = operator::path(data);
         tracing::warn!("{}: {error}; this node cannot be backed up while it runs", path.display());
     };
     opened.map_err(warn).ok()
@@ -328,7 +336,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
     reserve.set(options.disk_reserve);
     // A start writes: its tables, the policy, the rates. Better not begun than half done.
     reserve.check().map_err(|full| start_refused(quittance_runtime::Error::Full(full)))?;
-    let table: Arc<dyn quittance_runtime::table::Table> = Arc::new(log.table("acknowledged"));
+    let table: Arc<dyn Table> = Arc::new(log.table(TABLE));
     let bar = Mutex::new(Progress::new("replaying", true));
     let replaying = quittance_runtime::Progress(Arc::new(move |position, end| {
         bar.lock().unwrap_or_else(PoisonError::into_inner).at(position, Some(end));
@@ -337,6 +345,7 @@ fn open(options: &NodeOptions) -> Result<Opened, CliError> {
         table: Some(Arc::new(log.table("state"))),
         checkpoints: options.checkpoints,
         rebuild: options.rebuild,
+        accept_time: options.accept_time,
         admission: options.admission,
         progress: Some(replaying),
         ..Options::new(node)
@@ -437,6 +446,10 @@ fn start_error(error: StartError) -> CliError {
         | StartError::Invariant(_) => {
             CliError::new(Kind::Damaged, error).hint("quittance log verify --data DIR")
         }
+        StartError::ClockBehind { .. } => CliError::misuse(error).hint(
+            "set the clock, then start again; if the clock is right, --accept-time goes on from the log's time, an eighth \
+             slower until the two agree",
+        ),
         StartError::OtherNode { .. } | StartError::Initialize(quittance_runtime::Error::Rejected(_)) => {
             CliError::misuse(error)
         }
@@ -449,6 +462,9 @@ fn start_error(error: StartError) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use quittance_core::policy::Policy;
+    use quittance_runtime::{Clock as _, ManualClock, SystemClock};
+
     use super::*;
 
     fn options(data: &Path, dev: bool) -> NodeOptions {
@@ -467,5 +483,41 @@ mod tests {
             let again = Node::start(options(&data, dev)).await.unwrap().stop().await.unwrap();
             assert_eq!(again.position, tip.position, "the refused start left a trace in the log");
         }
+    }
+
+    /// Lost if this fails: a node on a machine that has lost its clock goes on with times nobody can take back, or one whose log is
+    /// ahead can never be started again.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_log_that_is_ahead_of_the_clock_is_served_only_when_the_operator_accepts_its_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        Node::start(options(&data, true)).await.unwrap().stop().await.unwrap();
+        let node = NodeId(node_key(&data).unwrap().verifying_key().to_bytes());
+        let ahead = SystemClock.now().saturating_add(Duration::from_secs(2 * 24 * 3_600));
+        let at = data.clone();
+        let run_ahead = move || {
+            let log = SledLog::open(&at, Some(node)).unwrap();
+            let clock = Arc::new(ManualClock::new(ahead));
+            let engine = Engine::start(Box::new(log), Options { clock, ..Options::new(node) }).unwrap();
+            let policy =
+                Policy { intent_lifetime: Duration::from_secs(60), ..Policy::standard(AccountId([1; 32])) };
+            engine.handle().execute_blocking(Request::SetPolicy { policy }).unwrap();
+            engine.shutdown().unwrap()
+        };
+        let tip = tokio::task::spawn_blocking(run_ahead).await.unwrap();
+
+        let refused = Node::start(options(&data, true)).await.unwrap_err();
+        assert_eq!(refused.exit_code(), 2, "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("s ahead of this machine's clock") && said.contains("--accept-time"), "{said}");
+        let accepting = NodeOptions { accept_time: true, ..options(&data, true) };
+        let served = Node::start(accepting).await.unwrap();
+        assert_eq!(served.engine().durable(), tip.position, "the refused start left a trace in the log");
+        let (first, began) = (served.engine().now(), std::time::Instant::now());
+        assert!(first >= ahead);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let moved = served.engine().now().since(first);
+        assert!(moved >= Duration::from_millis(250) && moved <= began.elapsed(), "{moved:?}");
+        served.stop().await.unwrap();
     }
 }

@@ -4,18 +4,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use quittance_code_api::server::{ENTRIES_A_LINK, LINKS};
 use quittance_core::digest::Digest;
 use quittance_core::frame::{EncodedFrame, Frame, Tip};
 use quittance_core::ids::Position;
 use quittance_log_file::{KeptBackup, LogFile, Trailer};
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::{EventLog, LogError, LogReader};
+use quittance_runtime::table::{Entry, Table as _};
 
 use crate::args::{ImportArgs, RestoreArgs};
 use crate::error::{CliError, Kind};
 use crate::keys;
 use crate::log::{self, Verified};
-use crate::node::KEY_FILE;
+use crate::node::{KEY_FILE, TABLE};
 use crate::output::Output;
 
 /// Frames that are written to the new log together: at most 4 MiB.
@@ -43,6 +45,7 @@ pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliErro
         log: kept.file(),
         trailer: *kept.trailer(),
         finished: Some(leftover.is_none()),
+        kept: Some(&kept),
     };
     let copy = args.dir.join(KEY_FILE);
     let key = args.into.key.clone().or_else(|| copy.exists().then_some(copy));
@@ -52,7 +55,7 @@ pub(crate) fn restore(args: &RestoreArgs, output: &Output) -> Result<(), CliErro
 pub(crate) fn import(args: &ImportArgs, output: &Output) -> Result<(), CliError> {
     let place = Place::find(&args.into.data)?;
     let log = LogFile::open(&args.file)?;
-    let from = Origin { path: &args.file, trailer: log.trailer()?, log, finished: None };
+    let from = Origin { path: &args.file, trailer: log.trailer()?, log, finished: None, kept: None };
     place.build(&from, args.into.key.as_deref(), output)
 }
 
@@ -64,6 +67,8 @@ struct Origin<'a> {
     trailer: Trailer,
     /// Of a backup: nothing stands behind the trailer's position.
     finished: Option<bool>,
+    /// The backup itself, which has more than the log. A portable file has no more.
+    kept: Option<&'a KeptBackup>,
 }
 
 impl Origin<'_> {
@@ -149,6 +154,7 @@ impl Place {
         let unfinished = unfinished.map_err(|error| unusable(&self.parent, &error))?;
         let mut log = SledLog::open(unfinished.path(), Some(node))?;
         copy(&from.log, &mut log, whole.tip, output)?;
+        let links = from.kept.map(|kept| copy_beside(kept, &log)).transpose()?.flatten();
         Box::new(log).close()?;
         // Opened again, as the node will: what it finds then has to be all of it.
         let log = SledLog::open(unfinished.path(), Some(node))?;
@@ -179,6 +185,9 @@ impl Place {
         let mut json = whole.summary();
         json["node"] = node.to_string().into();
         json["key"] = key.is_some().into();
+        if from.kept.is_some() {
+            json["links"] = links.into();
+        }
         if let Some(finished) = from.finished {
             json["last_run_finished"] = finished.into();
         }
@@ -190,8 +199,12 @@ impl Place {
                     format!("none: the log can be read; to run the node, put its key at {data}/{KEY_FILE}")
                 }
             };
+            let links = match links {
+                Some(links) => links.to_string(),
+                None => "none: those that GetPathMetadata knew are not in it".to_owned(),
+            };
             format!(
-                "ok: {data} holds the log up to position {last}\n  node   {node}\n{sums}\n  key    {kept}"
+                "ok: {data} holds the log up to position {last}\n  node   {node}\n{sums}\n  links  {links}\n  key    {kept}"
             )
         });
         Ok(())
@@ -239,6 +252,17 @@ fn copy(from: &LogFile, to: &mut SledLog, end: Tip, output: &Output) -> Result<(
         }
     }
     if batch.is_empty() { Ok(()) } else { to.append(&batch).map_err(CliError::failed) }
+}
+
+/// Puts back what stood beside the log. How many links there were; `None` where the backup is of a version that kept none.
+fn copy_beside(from: &KeptBackup, to: &SledLog) -> Result<Option<u64>, CliError> {
+    let table = to.table(TABLE);
+    let entries = from.beside::<CliError>(|Entry { key, value }| {
+        // Nothing else of that table means anything to another log.
+        if key.starts_with(LINKS) { table.put(key, value).map_err(CliError::failed) } else { Ok(()) }
+    })?;
+    table.sync().map_err(CliError::failed)?;
+    Ok(entries.map(|entries| entries / ENTRIES_A_LINK))
 }
 
 fn occupied(data: &Path) -> CliError {

@@ -62,9 +62,6 @@ pub(crate) fn text(intent: &document::Intent) -> String {
         let proved = if site.verifier.is_some() { "proved" } else { "not proved" };
         lines.push(format!("  site      {}, {proved}", site.domain));
     }
-    if let Some(user) = &intent.user {
-        lines.push(format!("  user      {user}"));
-    }
     if let Some(webhook) = &intent.webhook {
         lines.push(format!("  webhook   {:?} is {}", webhook.url, webhook.state));
         for (number, attempt) in (1..).zip(&webhook.attempts) {

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use quittance_code_api::server::LINKS;
 use quittance_core::ids::{NodeId, Position};
 use quittance_log_sled::SledLog;
 use quittance_runtime::log::{EventLog, FrameBytes, LogError};
+use quittance_runtime::table::{Entry, Table as _};
 
 use crate::error::{CliError, Kind};
 use crate::log;
+use crate::node::TABLE;
 #[cfg(unix)]
 use crate::operator;
 
@@ -53,6 +56,31 @@ impl Source {
             #[cfg(unix)]
             Self::Running(answer) => answer.durable(),
             Self::Stopped { log, .. } => log.tip().position,
+        }
+    }
+
+    /// What stands beside it, of a log that was opened anew.
+    ///
+    /// # Errors
+    /// It cannot be read, or the node falls silent.
+    pub(crate) fn beside(
+        data: &Path,
+        mut visit: impl FnMut(&Entry) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        #[cfg(unix)]
+        if let Some(entries) = operator::ask_beside(data)? {
+            return entries.into_iter().try_for_each(|entry| visit(&entry?));
+        }
+        let log = match SledLog::open(data, None) {
+            Err(LogError::InUse { path }) => return Err(unheard(&path)),
+            opened => opened?,
+        };
+        let (table, mut from) = (log.table(TABLE), LINKS.to_vec());
+        loop {
+            let entries = table.scan_from(LINKS, &from, 64).map_err(CliError::failed)?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            from = [&last.key[..], &[0]].concat();
+            entries.iter().try_for_each(&mut visit)?;
         }
     }
 

@@ -121,10 +121,18 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
         | Event::LateSubmissionRefused { payment, form: PaymentForm::CodeSubmitActions(signed), .. } => {
             return agreement::payment(signed, payment);
         }
-        Event::RelationshipEstablished { owner, domain, authority, authorization, .. }
-            if authorization.form == SignedForm::CodeSubmitActions =>
-        {
-            return agreement::relationship(&authorization.signed, *owner, domain.as_str(), *authority);
+        Event::LoggedIn { user, authorization } if authorization.form == SignedForm::CodeLogin => {
+            let intent = record.subject.ok_or("it says of no intent whose it is")?.intent;
+            return agreement::login(&authorization.signed, intent, *user);
+        }
+        Event::RelationshipEstablished { owner, domain, authority, authorization, consent } => {
+            if consent.form == SignedForm::CodeOpenAccount {
+                agreement::consent(&consent.signed, *owner, *authority)?;
+            }
+            if authorization.form == SignedForm::CodeSubmitActions {
+                agreement::relationship(&authorization.signed, *owner, domain.as_str(), *authority)?;
+            }
+            return Ok(());
         }
         _ => {}
     }

@@ -60,9 +60,14 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
         stream.opened().await;
         streams.push(stream);
     }
-    let each = resident().saturating_sub(before) / count;
-    println!("{count} streams, {each} bytes each");
-    assert!(each < BYTES_PER_STREAM, "{each} bytes each");
+    match before.zip(resident()) {
+        Some((before, after)) => {
+            let each = after.saturating_sub(before) / count;
+            println!("{count} streams, {each} bytes each");
+            assert!((1..BYTES_PER_STREAM).contains(&each), "{each} bytes each");
+        }
+        None => println!("{count} streams; memory is not weighed here, for want of /proc"),
+    }
 
     // Every place but two is taken; a customer needs one, and has to hear of its payment at once.
     let order = kin("order-1");
@@ -93,9 +98,10 @@ async fn a_flood_of_streams_leaves_everybody_else_their_messages() {
     panic!("the places of streams that are gone are never given back");
 }
 
-/// Bytes of memory that this process has.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0_usize) * 4096
+/// Bytes of memory that this process has, where the system says so.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+    let kib: usize = kib.expect("VmRSS in /proc/self/status").trim().parse().expect("a number of KiB");
+    Some(kib * 1024)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn deposit(
     body: Result<Json<document::DepositRequest>, JsonRejection>,
 ) -> Result<Json<document::Account>, Problem> {
     if !api.options.dev {
-        let got = "a node for real money, which has no way to deposit yet";
+        let got = "a node for real money, which takes no deposits over the network";
         return Err(Problem::forbidden("a node started with --dev", got));
     }
     let account = key("account", &account?)?;

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use data_encoding::BASE64;
 use quittance_core::command::{Request, Unproven};
 use quittance_core::event::PaymentForm;
-use quittance_core::ids::{AccountId, IntentId, Position, Revision};
+use quittance_core::ids::{AccountId, IntentId, Revision};
 use quittance_core::machine::Accepted;
 use quittance_core::money::Quarks;
 use quittance_core::quote;
@@ -39,26 +39,17 @@ pub(crate) async fn show(
     let id = key("intent", &id?)?;
     let Query(News { after, wait_ms }) = news?;
     let deadline = Instant::now() + Duration::from_millis(wait_ms.unwrap_or(0)).min(MAX_WAIT);
-    let (mut intent, seen) = look(&api, id).await?;
-    let Some(after) = after else { return Ok(Json(intent)) };
     // With too many waiting already, nobody waits: the asker gets what there is and asks again.
-    let Ok(_waiting) = api.waiting.try_acquire() else { return Ok(Json(intent)) };
-    let mut records = api.engine.subscribe(seen.next());
-    while intent.revision <= after {
-        // Records about other intents pass by; the first about this one is the news.
-        let about = async {
-            while let Some(Ok(record)) = records.next().await {
-                if record.subject.is_some_and(|subject| subject.intent == id) {
-                    return true;
-                }
-            }
-            false
-        };
-        let told = api.options.shutdown.run_until_cancelled(timeout_at(deadline, about)).await;
+    let mut news = after.and_then(|after| Some((after, api.news.about(id)?)));
+    let mut intent = look(&api, id).await?;
+    while let Some((after, news)) = &mut news
+        && intent.revision <= *after
+    {
+        let told = api.options.shutdown.run_until_cancelled(timeout_at(deadline, news.next())).await;
         if !told.is_some_and(|told| told.unwrap_or(false)) {
             break;
         }
-        intent = look(&api, id).await?.0;
+        intent = look(&api, id).await?;
     }
     Ok(Json(intent))
 }
@@ -176,13 +167,9 @@ fn told(intent: IntentId, accepted: Accepted) -> document::Accepted {
     }
 }
 
-async fn look(api: &Api, id: IntentId) -> Result<(document::Intent, Position), Problem> {
-    let look = move |known: &Known| {
-        let intent = known.intent(&id).map(|intent| document::Intent::of(id, intent, known));
-        (intent, known.position())
-    };
-    let (intent, seen) = api.engine.query_about(Key::Intent(id), look).await?;
-    Ok((intent.ok_or_else(|| unknown(id))?, seen))
+async fn look(api: &Api, id: IntentId) -> Result<document::Intent, Problem> {
+    let look = move |known: &Known| known.intent(&id).map(|intent| document::Intent::of(id, intent));
+    Ok(api.engine.query_about(Key::Intent(id), look).await?.ok_or_else(|| unknown(id))?)
 }
 
 pub(crate) fn unknown(id: IntentId) -> Rejection {

@@ -21,6 +21,7 @@ mod accounts;
 pub mod document;
 mod input;
 mod intents;
+mod news;
 mod node;
 mod problem;
 mod why;
@@ -38,11 +39,10 @@ use quittance_runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::news::News;
+
 /// The largest request body, in bytes. A submission has under 2 KiB, a request for a payment with metadata under 8.
 const MAX_BODY_BYTES: usize = 16 * 1024;
-
-/// Requests that may wait for news at a time. More are answered at once with what there is.
-const MAX_WAITING: usize = 1024;
 
 /// Histories that may be read from the log at a time.
 const MAX_READING: usize = 8;
@@ -78,12 +78,13 @@ impl Default for Options {
 struct Api {
     engine: Handle,
     options: Options,
-    waiting: Arc<Semaphore>,
+    news: News,
     reading: Arc<Semaphore>,
 }
 
 /// The routes.
 pub fn router(engine: Handle, options: Options) -> Router {
+    let news = News::new(engine.clone(), options.shutdown.clone());
     Router::new()
         .route("/v1/node", get(node::show))
         .route("/v1/intents", post(intents::create))
@@ -98,12 +99,7 @@ pub fn router(engine: Handle, options: Options) -> Router {
         .route("/v1/accounts/{id}/withdrawals/{key}", get(withdrawals::show))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(Api {
-            engine,
-            options,
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-            reading: Arc::new(Semaphore::new(MAX_READING)),
-        })
+        .with_state(Api { engine, options, news, reading: Arc::new(Semaphore::new(MAX_READING)) })
 }
 
 async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> problem::Problem {

@@ -3,6 +3,8 @@
 
 #[path = "api/merchant.rs"]
 mod merchant;
+#[path = "api/news.rs"]
+mod news;
 #[path = "api/refusals.rs"]
 mod refusals;
 #[path = "api/stage.rs"]

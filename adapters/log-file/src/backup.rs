@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use quittance_core::frame::{Tip, decode};
 use quittance_core::ids::{NodeId, Position};
+use quittance_runtime::table::Entry;
 
-use crate::entries::{Entries, Entry};
+use crate::beside::{self, BesideWriter};
+use crate::entries::{self, Entries};
 use crate::error::{FileError, failed};
 use crate::files;
 use crate::format::{self, LENGTH_BYTES, TRAILER_BYTES, Trailer};
@@ -22,6 +24,7 @@ const TRAILER: &str = "trailer";
 /// DIR/lock     held by the process that is at it
 /// DIR/frames   header and frames, as in an export; only appended to
 /// DIR/trailer  the trailer of the last run that finished; replaced whole
+/// DIR/beside   entries of the node's tables, see [`BesideWriter`]; replaced whole, before the trailer
 /// ```
 ///
 /// What stands behind the trailer's position comes from a run that did not finish. Whole frames of it that follow are kept:
@@ -160,6 +163,17 @@ impl Backup {
         }
     }
 
+    /// Begins to write down what stands beside the log, in place of what the run before wrote.
+    ///
+    /// # Errors
+    /// Nobody said whose log it is, or the file cannot be made.
+    pub fn beside(&self) -> Result<BesideWriter, FileError> {
+        match &self.found {
+            Some(found) => BesideWriter::begin(&self.dir, found.node),
+            None => Err(not_a_backup(&self.dir, "nobody said whose log it is")),
+        }
+    }
+
     /// Vouches for everything up to `trailer`, which ends a backup's run.
     ///
     /// # Errors
@@ -238,6 +252,18 @@ impl KeptBackup {
     pub fn file(&self) -> LogFile {
         self.found.file()
     }
+
+    /// Gives `visit` each entry of what stood beside the log, in order of key, once all of them are checked. How many there are;
+    /// `None` for a backup of a version that wrote none.
+    ///
+    /// # Errors
+    /// The file is damaged or cannot be read, or `visit` fails.
+    pub fn beside<E: From<FileError>>(
+        &self,
+        visit: impl FnMut(&Entry) -> Result<(), E>,
+    ) -> Result<Option<u64>, E> {
+        beside::visit(&self.found.dir, self.found.node, visit)
+    }
 }
 
 /// What is in a backup's directory.
@@ -267,12 +293,12 @@ impl Found {
         let mut passed = trailer.is_none();
         loop {
             match entries.next() {
-                Ok(Entry::Frame(_)) => {
+                Ok(entries::Entry::Frame(_)) => {
                     passed |= trailer.as_ref().is_some_and(|trailer| trailer.is_at(&entries.tip()));
                 }
                 // A run never writes a trailer here. Behind the vouched frames it is as torn as anything else.
-                Ok(Entry::Trailer(_) | Entry::End) if passed => break,
-                Ok(Entry::Trailer(_) | Entry::End) => {
+                Ok(entries::Entry::Trailer(_) | entries::Entry::End) if passed => break,
+                Ok(entries::Entry::Trailer(_) | entries::Entry::End) => {
                     let why = format!("frames are missing: the trailer says position {vouched}");
                     return Err(entries.damaged(why));
                 }
@@ -315,8 +341,10 @@ fn read_trailer(path: &Path, node: NodeId) -> Result<Option<Trailer>, FileError>
 fn is_foreign(dir: &Path) -> Result<bool, FileError> {
     for entry in fs::read_dir(dir).map_err(failed(dir))? {
         let name = entry.map_err(failed(dir))?.file_name();
-        let unfinished = |file: &str| name == *format!("{file}.new");
-        if ![LOCK, TRAILER].iter().any(|file| name == **file) && !unfinished(FRAMES) && !unfinished(TRAILER) {
+        let unfinished = |file: &&str| name == *format!("{file}.new");
+        let known = [LOCK, TRAILER].iter().any(|file| name == **file)
+            || [FRAMES, TRAILER, beside::NAME].iter().any(unfinished);
+        if !known {
             return Ok(true);
         }
     }

@@ -33,6 +33,14 @@ pub enum FileError {
         /// What was found.
         why: String,
     },
+    /// Not what was written, or not what can be.
+    #[error("{path} is damaged: {why}")]
+    Unsound {
+        /// The file.
+        path: String,
+        /// What was found.
+        why: String,
+    },
     /// What shall be appended does not follow what is there.
     #[error("the frame that should follow position {after} does not: {why}")]
     NotNext {

@@ -19,9 +19,14 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), FileError> {
 pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
     let (path, unfinished) = (dir.join(name), dir.join(format!("{name}.new")));
     fs::write(&unfinished, bytes).map_err(failed(&unfinished))?;
-    sync(&unfinished)?;
-    fs::rename(&unfinished, &path).map_err(failed(&path))?;
-    sync(dir)
+    rename(&unfinished, &path)
+}
+
+/// Gives a file the name, and the place, of another one in its directory, once all of it is durable.
+pub(crate) fn rename(unfinished: &Path, path: &Path) -> Result<(), FileError> {
+    sync(unfinished)?;
+    fs::rename(unfinished, path).map_err(failed(path))?;
+    sync(parent(path))
 }
 
 /// Syncs a file or a directory, that is the names in it.

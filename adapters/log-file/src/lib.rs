@@ -21,6 +21,16 @@
 //! overwritten: header and frames in one that is only appended to, the trailer in one that is replaced whole. See
 //! [`Backup`].
 //!
+//! A third file of a backup has what stands beside the log in a node's tables and others rely on:
+//!
+//! ```text
+//! header    "QUITTTAB", version u16, node id [32]
+//! entry     length of the key u16, of the value u32, key, value     any number of them, in order of key
+//! end       0 u16, number of entries u64, checksum [32]
+//! ```
+//!
+//! Its checksum is the BLAKE3 key derivation `quittance 2026-11 entries beside the log v1` of everything before it.
+//!
 //! # Durability
 //! What [`Export::finish`] and [`Backup::vouch`] have returned from survives a power cut, on file systems that keep their
 //! word about `fsync`.
@@ -28,6 +38,7 @@
 //! Architecture invariant: nothing here knows another store, a socket or a key.
 
 mod backup;
+mod beside;
 mod entries;
 mod error;
 mod export;
@@ -37,6 +48,7 @@ mod reader;
 mod writer;
 
 pub use backup::{Backup, KeptBackup, Leftover};
+pub use beside::BesideWriter;
 pub use error::FileError;
 pub use export::Export;
 pub use format::Trailer;

@@ -41,11 +41,15 @@ impl Table for SledTable {
         Ok(self.store.sync()?)
     }
 
-    fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
+    fn scan_from(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
         let found = self.store.read(&self.tree, |tree| {
             let entry =
                 |(key, value): (sled::IVec, sled::IVec)| Entry { key: key.to_vec(), value: value.to_vec() };
-            tree.scan_prefix(prefix).take(limit).map(|pair| pair.map(entry)).collect()
+            let is_under = |pair: &sled::Result<(sled::IVec, _)>| {
+                pair.as_ref().map_or(true, |(key, _)| key.starts_with(prefix))
+            };
+            let behind = tree.range(from.max(prefix)..).take_while(is_under);
+            behind.take(limit).map(|pair| pair.map(entry)).collect()
         })?;
         Ok(found)
     }

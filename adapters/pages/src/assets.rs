@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -50,9 +50,12 @@ pub(crate) async fn serve(Path((hash, name)): Path<(String, String)>) -> Respons
     let Some(file) = Files::get(&name).filter(|_| hash == *HASH) else {
         return (StatusCode::NOT_FOUND, "no such asset").into_response();
     };
-    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
-    ([(CONTENT_TYPE, HeaderValue::from_static(media_type(&name))), (CACHE_CONTROL, kept)], file.data)
-        .into_response()
+    let headers = [
+        (CONTENT_TYPE, media_type(&name)),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, file.data).into_response()
 }
 
 fn media_type(name: &str) -> &'static str {

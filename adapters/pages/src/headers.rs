@@ -7,6 +7,9 @@ use axum::http::{HeaderMap, HeaderValue};
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// What a page is for, which decides what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +60,12 @@ pub(crate) fn secure(headers: &mut HeaderMap, purpose: Purpose) {
     headers.insert(PERMISSIONS_POLICY, text(purpose.permissions()));
     headers.insert(X_CONTENT_TYPE_OPTIONS, text("nosniff"));
     headers.insert(REFERRER_POLICY, text("no-referrer"));
-    // A view is not a window of its own: what it opens has to come from the merchant's page.
-    if purpose != Purpose::View {
+    if purpose == Purpose::View {
+        // A merchant's page that isolates itself frames only what says both.
+        headers.insert(CROSS_ORIGIN_EMBEDDER_POLICY, text("require-corp"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, text("cross-origin"));
+    } else {
+        // A view is not a window of its own: what it opens has to come from the merchant's page.
         headers.insert(CROSS_ORIGIN_OPENER_POLICY, text("same-origin"));
     }
     headers.insert(CACHE_CONTROL, text("no-store"));

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 use crate::headers::Purpose;
@@ -20,6 +21,8 @@ pub(crate) struct Problem {
     why: &'static str,
     /// For whoever made the link.
     detail: String,
+    /// When it is worth another try, in seconds.
+    retry_after: Option<u16>,
 }
 
 impl Problem {
@@ -41,6 +44,14 @@ impl Problem {
         Self::new(status, language, texts.unavailable, texts.unavailable_why, String::new())
     }
 
+    /// Too many ask for the same; nothing is wrong.
+    pub(crate) fn busy(language: Language, retry_after: u16) -> Self {
+        let texts = language.texts();
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, language, texts.unavailable, texts.unavailable_why, String::new());
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
     fn new(
         status: StatusCode,
         language: Language,
@@ -48,10 +59,14 @@ impl Problem {
         why: &'static str,
         detail: String,
     ) -> Self {
-        Self { status, language, heading, why, detail }
+        Self { status, language, heading, why, detail, retry_after: None }
     }
 
     pub(crate) fn into_page(self) -> Response {
-        page(self.status, Purpose::Page, &self)
+        let mut answer = page(self.status, Purpose::Page, &self);
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 }

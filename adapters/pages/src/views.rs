@@ -6,18 +6,17 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::headers::Purpose;
+use crate::headers::{CROSS_ORIGIN_RESOURCE_POLICY, Purpose};
 use crate::page::page;
 use crate::{Pages, assets};
 
 /// What an element asks for. Tips have no request, hence nothing that this node could be asked.
 const MODES: [&str; 2] = ["payment", "login"];
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Puts the views where the published package looks for them below `/v1/elements`, and the script that makes it look here.
 pub(crate) fn routes() -> Router<Pages> {
@@ -52,6 +51,7 @@ async fn here() -> Response {
         (CACHE_CONTROL, "public, max-age=300"),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, script).into_response()
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -23,7 +23,11 @@ pub(crate) fn routes() -> Router<Pages> {
 
 /// The English words of BIP-39, one a line.
 async fn words() -> Response {
-    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "public, max-age=86400")];
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "public, max-age=86400"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     (headers, bip39::Language::English.word_list().join("\n")).into_response()
 }
 

@@ -164,7 +164,9 @@ async fn a_payer_reads_who_asks_and_what_has_become_of_it() {
 async fn a_payer_leaves_by_the_merchants_way_once_it_has_ended_and_not_before() {
     let stage = Stage::open(false).await;
     let asked = Asked::new(1);
-    stage.engine.execute(asked.payment(None)).await.unwrap();
+    let verifier = Some(AccountId([4; 32]));
+    let site = Site { domain: "shop.example".parse().unwrap(), verifier };
+    stage.engine.execute(asked.payment(Some(site))).await.unwrap();
     let id = asked.id;
     let ways = "success_url=https://shop.example/thanks&cancel_url=https://shop.example:8443/{{INTENT_ID}}";
     let path = format!("/checkout/{id}?{}", ways.replace('{', "%7B").replace('}', "%7D"));
@@ -184,6 +186,32 @@ async fn a_payer_leaves_by_the_merchants_way_once_it_has_ended_and_not_before() 
         ))
     );
     assert!(!ended.contains("https://shop.example/thanks\""), "a payer who declined is thanked: {ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_anybody_can_write_sends_nobody_anywhere_without_being_asked() {
+    let site = |proved: bool| {
+        let verifier = proved.then_some(AccountId([4; 32]));
+        Some(Site { domain: "shop.example".parse().unwrap(), verifier })
+    };
+    let check = async |dev: bool, site: Option<Site>, way: &str, by_itself: bool| {
+        let stage = Stage::open(dev).await;
+        let asked = Asked::new(1);
+        stage.engine.execute(asked.payment(site)).await.unwrap();
+        stage.engine.execute(asked.cancel(CanceledBy::Merchant)).await.unwrap();
+        let (status, html) = stage.get(&format!("/checkout/{}?cancel_url={way}", asked.id)).await;
+        assert_eq!(status, 200);
+        assert!(html.contains(&format!("href=\"{way}\"")) && html.contains("Go on to "), "{way}: {html}");
+        for part in ["http-equiv=\"refresh\"", "id=\"leaving\""] {
+            assert_eq!(html.contains(part), by_itself, "{way}: {part} in {html}");
+        }
+    };
+    check(false, site(true), "https://www.shop.example/thanks", true).await;
+    check(false, site(true), "https://evil.example/", false).await;
+    check(false, site(false), "https://shop.example/thanks", false).await;
+    check(false, None, "https://evil.example/", false).await;
+    check(true, None, "http://pay.example/shop", true).await;
+    check(true, None, "https://evil.example/", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

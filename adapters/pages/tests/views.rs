@@ -63,6 +63,9 @@ async fn every_view_is_where_the_published_elements_look_for_it_and_may_be_frame
         assert!(!headers.contains_key("x-frame-options"), "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        // A shop that isolates itself frames nothing without them.
+        assert_eq!(headers["cross-origin-embedder-policy"], "require-corp", "{path}");
+        assert_eq!(headers["cross-origin-resource-policy"], "cross-origin", "{path}");
         // Scripts and styles of its own would be refused by the policy.
         assert!(!body.contains("style="), "{path}");
         assert!(!body.contains("<script>"), "{path}");
@@ -82,6 +85,7 @@ async fn the_script_that_moves_the_elements_here_can_be_loaded_by_any_page_and_i
     assert_eq!(headers["cross-origin-resource-policy"], "cross-origin");
     assert_eq!(headers["access-control-allow-origin"], "*");
     assert_eq!(headers["cache-control"], "public, max-age=300");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
     assert!(body.contains("https://sdk.getcode.com/v1/elements"), "{body}");
 }
 
@@ -108,7 +112,8 @@ async fn a_node_for_real_money_has_no_wallet() {
 
 #[tokio::test]
 async fn the_words_of_a_key_are_those_that_other_wallets_have() {
-    let (_, _, body) = Stage::open(true).await.get("/wallet/words.txt").await;
+    let (_, headers, body) = Stage::open(true).await.get("/wallet/words.txt").await;
+    assert_eq!(headers["x-content-type-options"], "nosniff");
     let words: Vec<_> = body.lines().collect();
     assert_eq!((words.len(), words[0], words[3], words[2047]), (2048, "abandon", "about", "zoo"));
     assert!(words.is_sorted());

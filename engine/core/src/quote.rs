@@ -101,19 +101,22 @@ impl Prices {
     }
 }
 
-/// How far the quarks of a payment that was signed in the official protocol's words may lie from its amount at its rate: a kin and
-/// the rounding of one (protocol e.3, step 5).
-pub const QUARK_TOLERANCE: u64 = 100_100;
+/// How far the quarks of a payment that was signed in the official protocol's words may lie from `total`, its amount at its rate: a
+/// kin and the rounding of one (protocol e.3, step 5), and never more than a thousandth. The protocol's smallest request is of 2 500
+/// kin, for which the two say the same; the engine's own may be of less than a kin.
+#[must_use]
+pub fn quark_tolerance(total: Quarks) -> u64 {
+    const KIN_AND_ITS_ROUNDING: u64 = 100_100;
+    KIN_AND_ITS_ROUNDING.min(total.get() / 1_000)
+}
 
 impl Prices {
-    /// The prices that such a payment states, where they are near enough to these: the total within [`QUARK_TOLERANCE`], the service
+    /// The prices that such a payment states, where they are near enough to these: the total within [`quark_tolerance`], the service
     /// fee within a hundredth of itself, as the protocol has it between 0.99 and 1.01 cents (protocol e.6).
     pub(crate) fn as_stated(self, payment: &Payment) -> Self {
         let total = payment
             .total()
-            .filter(|total| {
-                *total > Quarks::ZERO && total.get().abs_diff(self.total.get()) <= QUARK_TOLERANCE
-            })
+            .filter(|total| total.get().abs_diff(self.total.get()) <= quark_tolerance(self.total))
             .unwrap_or(self.total);
         let service = payment.transfers.first().filter(|first| first.purpose == Purpose::ServiceFee);
         let service_fee = service

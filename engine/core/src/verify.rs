@@ -164,14 +164,18 @@ pub fn recheck(record: &Record) -> Option<bool> {
 #[must_use]
 pub fn signed(record: &Record) -> Option<Signed> {
     let intent = record.subject.map(|subject| subject.intent);
-    let authorized_by = |key: [u8; 32], authorization: &Authorization, native: Option<Vec<u8>>| {
+    // Beside the engine's own form a record has the one that was made for it, and no other: what somebody signed elsewhere.
+    let authorized_by = |key: [u8; 32], authorization: &Authorization, foreign, native: Option<Vec<u8>>| {
         let Authorization { form, signed, signature, .. } = authorization;
-        let agrees = *form != SignedForm::Native || native.is_some_and(|native| *signed == native);
+        let agrees = match form {
+            SignedForm::Native => native.is_some_and(|native| *signed == native),
+            form => *form == foreign,
+        };
         Signed { key, message: signed.clone(), signature: *signature, agrees, also: None }
     };
     let authorized = |authorization: &Authorization, native: &dyn Fn(IntentId) -> Vec<u8>| {
         let key = intent.map_or([0; 32], |intent| intent.0);
-        let signed = authorized_by(key, authorization, intent.map(native));
+        let signed = authorized_by(key, authorization, SignedForm::CodeMessage, intent.map(native));
         Signed { agrees: signed.agrees && intent.is_some(), ..signed }
     };
     let by = |account: AccountId, message: Vec<u8>, signature: &Signature| Signed {
@@ -198,12 +202,12 @@ pub fn signed(record: &Record) -> Option<Signed> {
         }
         Event::LoggedIn { user, authorization } => {
             let native = intent.map(|intent| login_signing_bytes(intent, *user));
-            Some(authorized_by(user.0, authorization, native))
+            Some(authorized_by(user.0, authorization, SignedForm::CodeLogin, native))
         }
         Event::RelationshipEstablished { owner, domain, authority, authorization, consent } => {
             let native = relationship_signing_bytes(*owner, domain, *authority);
-            let also = authorized_by(authority.0, consent, Some(native.clone()));
-            let signed = authorized_by(owner.0, authorization, Some(native));
+            let also = authorized_by(authority.0, consent, SignedForm::CodeOpenAccount, Some(native.clone()));
+            let signed = authorized_by(owner.0, authorization, SignedForm::CodeSubmitActions, Some(native));
             Some(Signed { also: Some(Box::new(also)), ..signed })
         }
         Event::RefundScheduled { refund, signature, .. } => {

@@ -1,5 +1,6 @@
 //! Telling a merchant's server that its intent was paid: how often, when, and what came of it (protocol e.8).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -11,6 +12,16 @@ pub const MAX_URL_BYTES: usize = 1024;
 
 /// The longest words about why a server was not reached that are kept, in bytes.
 pub const MAX_REASON_BYTES: usize = 256;
+
+/// What is shown to everybody of a webhook's URL: scheme, host and port. All the rest can be a merchant's secret.
+#[must_use]
+pub fn public_url(url: &str) -> String {
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
 
 /// The wait in front of each attempt, from the start of the one before it (protocol e.8). There are as many attempts.
 pub const SCHEDULE: [Duration; 8] = [
@@ -128,4 +139,27 @@ impl Webhook {
 pub fn retry_at(attempt: u8, now: Timestamp, latency: Duration) -> Option<Timestamp> {
     let wait = SCHEDULE.get(usize::from(attempt))?;
     Some(now.saturating_sub(latency).saturating_add(*wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merchants_secret_is_not_in_what_everybody_sees_of_a_webhook() {
+        for (url, expected) in [
+            ("https://shop.example/hook/s3cret?token=s3cret#s3cret", "https://shop.example"),
+            ("https://shop.example:8443?token=s3cret", "https://shop.example:8443"),
+            ("https://user:s3cret@shop.example/hook", "https://shop.example"),
+            ("https://s3cret@user@shop.example/hook", "https://shop.example"),
+            // As browsers and most libraries read them.
+            ("https:shop.example/s3cret", "https://shop.example"),
+            ("https:\\\\shop.example\\s3cret", "https://shop.example"),
+            ("http://[2001:db8::1]:80/s3cret", "http://[2001:db8::1]:80"),
+            ("s3cret", "://"),
+            ("", "://"),
+        ] {
+            assert_eq!(public_url(url), expected, "{url}");
+        }
+    }
 }

@@ -46,6 +46,11 @@ fn old_records_that_once_broke_the_upcast_do_not_break_it_again() {
 }
 
 #[test]
+fn snapshots_that_once_broke_the_loader_do_not_break_it_again() {
+    check("snapshot_decode", targets::snapshot_decode);
+}
+
+#[test]
 fn changed_logs_that_once_went_unnoticed_are_noticed() {
     check("replay", targets::replay);
 }

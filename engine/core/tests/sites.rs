@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use quittance_core::command::{Request, Unproven};
+use quittance_core::currency::Currency;
 use quittance_core::event::{CanceledBy, Event};
 use quittance_core::ids::{AccountId, Signature, Timestamp};
 use quittance_core::login::MAX_RELATIONSHIPS;
 use quittance_core::machine::Core;
+use quittance_core::money::Quarks;
 use quittance_core::policy::Policy;
 use quittance_core::rejection::RejectionCode as Code;
 use quittance_core::site::{Domain, Site};
@@ -358,6 +360,14 @@ fn what_was_signed_for_one_end_is_not_taken_for_another() {
             assert_eq!(world.refusal_code(login), Code::SignatureInvalid, "{form:?}");
         }
     }
+    // Nor by an auditor, when a log says that it was.
+    for form in SignedForm::ALL {
+        let mut record = world.records.last().unwrap().clone();
+        let Event::LoggedIn { authorization, .. } = &mut record.event else { panic!("a login") };
+        authorization.form = form;
+        let right = form == SignedForm::CodeLogin;
+        assert_eq!(quittance_core::verify::recheck(&record), Some(right), "{form:?}");
+    }
 }
 
 #[test]
@@ -391,8 +401,8 @@ fn a_payment_in_the_protocols_words_may_be_off_by_a_kin_and_no_more() {
         let mut world = world();
         world.must(create(1, usd(500)));
         let mut payment = world.quote(1, PAYER);
-        payment.transfers[0].quarks = quittance_core::money::Quarks::new(service);
-        payment.transfers[1].quarks = quittance_core::money::Quarks::new(total - service);
+        payment.transfers[0].quarks = Quarks::new(service);
+        payment.transfers[1].quarks = Quarks::new(total - service);
         let native = world.clone().send(submit(PAYER, &payment)).1;
         let exact = (total, service) == (25_000_000_000, fee);
         assert_eq!(native.is_ok(), exact, "the engine's own words leave nothing open: {total}, {service}");
@@ -401,6 +411,31 @@ fn a_payment_in_the_protocols_words_may_be_off_by_a_kin_and_no_more() {
         if passes {
             replayed(&world);
         }
+    }
+}
+
+/// Lost if this fails: a price below a kin is paid with one quark.
+#[test]
+fn a_small_price_leaves_no_kin_open() {
+    for (hundredths, off, passes) in [
+        (100, 0, true),
+        (100, 100, true),
+        (100, 101, false),
+        (100, 99_999, false),
+        (200, 100_100, false),
+        (100_099, 100_099, true),
+        (100_099, 100_100, false),
+        (250_000, 100_100, true),
+        (250_000, 100_101, false),
+    ] {
+        let mut world = World::with_policy(Policy { service_fee: None, ..Policy::standard(FEES) });
+        world.must(deposit("funds", payer(PAYER), 1_000_000_000_000));
+        world.must(create(1, Terms { currency: Currency::KIN, ..usd(hundredths) }));
+        let mut payment = world.quote(1, PAYER);
+        let total = hundredths * 1_000;
+        payment.transfers[0].quarks = Quarks::new(total - off);
+        let stated = world.send(submit_as_actions(PAYER, &payment)).1;
+        assert_eq!(stated.is_ok(), passes, "{total} - {off}: {stated:?}");
     }
 }
 

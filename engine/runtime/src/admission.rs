@@ -6,9 +6,13 @@ use quittance_core::command::Command;
 use quittance_core::ids::{AccountId, Timestamp};
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::State;
+use quittance_core::verify::MAX_SIGNED_BYTES;
 
 /// How much of what strangers get for nothing an engine lets in: intents, and accounts that sites know their users by. Everything
 /// else that a stranger can have recorded is bounded for each intent by the policy.
+///
+/// Each counts once for every KiB that was signed, begun or whole: by the protocol a message may be padded with what nobody reads,
+/// and is kept as it was signed.
 ///
 /// What repeats a request that was carried out, and what the rules refuse, is not counted. What is over a limit is refused as
 /// `node_overloaded`, before it is decided and without a trace, and can be asked again a second later. The default limits nothing.
@@ -31,6 +35,12 @@ pub struct Admission {
     pub max_undelivered: Option<usize>,
 }
 
+/// The bytes that one takes of a limit.
+const UNIT_BYTES: usize = 1024;
+/// The most of them that one takes: the largest message, and a consent beside it.
+const MAX_UNITS: u32 = 8;
+const _: () = assert!(2 * MAX_SIGNED_BYTES <= MAX_UNITS as usize * UNIT_BYTES);
+
 /// The most destinations whose rate is kept. Where more are busy at once, the others share one.
 const MAX_DESTINATIONS: usize = 65_536;
 
@@ -42,6 +52,8 @@ const LONG_SHARE: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge {
     destination: Option<AccountId>,
+    /// Of [`UNIT_BYTES`] each, what is begun counted whole; 1 to [`MAX_UNITS`].
+    units: u32,
     /// How long it may be open, and the policy's own lifetime, where the first is longer.
     long: Option<(Duration, Duration)>,
 }
@@ -69,19 +81,23 @@ impl Door {
         command: &Command,
         now: Timestamp,
     ) -> Result<Option<Charge>, Rejection> {
-        let (destination, deadline) = match command {
+        let (destination, deadline, bytes) = match command {
             Command::Create(create) if state.intent(&create.get().intent).is_none() => {
-                let terms = &create.get().terms;
-                (Some(terms.destination), terms.expires_at)
+                let (terms, authorization) = (&create.get().terms, &create.get().authorization);
+                (Some(terms.destination), terms.expires_at, authorization.signed.len())
             }
-            Command::RequestLogin(request) if state.intent(&request.get().intent).is_none() => (None, None),
+            Command::RequestLogin(request) if state.intent(&request.get().intent).is_none() => {
+                (None, None, request.get().authorization.signed.len())
+            }
             Command::EstablishRelationship(wish)
                 if state.relationships().get(&wish.get().authority).is_none() =>
             {
-                (None, None)
+                let (wished, consent) = (&wish.get().authorization, &wish.get().consent);
+                (None, None, wished.signed.len() + consent.signed.len())
             }
             _ => return Ok(None),
         };
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(MAX_UNITS).clamp(1, MAX_UNITS);
         let undelivered = state.undelivered();
         let open = state.open().saturating_sub(undelivered);
         if let Some(most) = self.limits.max_open.filter(|most| open >= *most) {
@@ -113,21 +129,21 @@ impl Door {
             let expected = format!("a deadline within {} s: too many ask for longer", usual.as_secs());
             return Err(overloaded("expires_at", expected, format!("{} s", open_for.as_secs())));
         }
-        Ok(Some(Charge { destination, long: long.map(|open_for| (open_for, usual)) }))
+        Ok(Some(Charge { destination, units, long: long.map(|open_for| (open_for, usual)) }))
     }
 
     /// Counts what was carried out.
     pub(crate) fn charge(&mut self, charge: Charge, now: Timestamp) {
         if let Some((_, rate)) = self.all_rate() {
-            self.all.take(rate, now);
+            self.all.take(rate, charge.units, now);
         }
         if let (Some(destination), Some((_, rate))) = (charge.destination, self.each_rate()) {
-            self.bucket(destination, now).take(rate, now);
+            self.bucket(destination, now).take(rate, charge.units, now);
         }
         if let Some((open_for, usual)) = charge.long
             && let Some(rate) = self.long_rate(open_for, usual)
         {
-            self.long.take(rate, now);
+            self.long.take(rate, charge.units, now);
         }
     }
 
@@ -187,14 +203,14 @@ impl Bucket {
     fn has_room(&mut self, rate: Rate, now: Timestamp) -> bool {
         let busy = self.busy_until.since(now);
         // More than can be taken ahead of time: the clock was set back.
-        if busy > rate.ahead + rate.each {
+        if busy > rate.ahead + rate.each * MAX_UNITS {
             self.busy_until = now;
             return true;
         }
         busy <= rate.ahead
     }
 
-    fn take(&mut self, rate: Rate, now: Timestamp) {
-        self.busy_until = self.busy_until.max(now).saturating_add(rate.each);
+    fn take(&mut self, rate: Rate, units: u32, now: Timestamp) {
+        self.busy_until = self.busy_until.max(now).saturating_add(rate.each * units);
     }
 }

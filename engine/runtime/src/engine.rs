@@ -26,6 +26,7 @@ use crate::recent::Recent;
 use crate::restore::{Progress, restore};
 use crate::sequencer::{Job, Sequencer};
 use crate::table::Table;
+use crate::timekeeper::Timekeeper;
 use crate::turns::Turns;
 use crate::verifier::{self, Unverified};
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub admission: Admission,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Goes on from the time of the log's last record even where that is more than a day ahead of the clock.
+    pub accept_time: bool,
     /// Where what has ended and the snapshots are kept, so that memory follows what is open and a restart is short. A table of
     /// this engine's own. `None` keeps everything in memory and replays the whole log at every start.
     pub table: Option<Arc<dyn Table>>,
@@ -66,6 +69,7 @@ impl Options {
             queue: 4096,
             admission: Admission::default(),
             clock: Arc::new(SystemClock),
+            accept_time: false,
             table: None,
             checkpoints: Checkpoints::default(),
             rebuild: false,
@@ -89,7 +93,8 @@ impl Engine {
     /// Restores the state from `log`, and from the newest snapshot in the options' table, and begins to take requests. A new log gets its first record, durably, before this returns.
     ///
     /// # Errors
-    /// The log is damaged or another node's, or its first record cannot be written.
+    /// The log is damaged or another node's, its last record is of more than a day from now, or its first record cannot be
+    /// written.
     pub fn start(log: Box<dyn EventLog>, options: Options) -> Result<Self, StartError> {
         let reader = log.reader();
         let tip = log.tip();
@@ -102,6 +107,8 @@ impl Engine {
             return Err(StartError::OtherNode { expected: options.node, found });
         }
         invariant::check_all(&restored.state).map_err(StartError::Invariant)?;
+        let (clock, last) = (options.clock, restored.state.time());
+        let clock = Arc::new(Timekeeper::start(clock, last, options.accept_time)?);
         let (requests_in, requests) = bounded(options.queue.max(1));
         let (jobs_in, jobs) = bounded(options.queue.max(1));
         let (commits_in, commits) = bounded(options.queue.max(1));
@@ -115,7 +122,7 @@ impl Engine {
             batched: Arc::new(Semaphore::new(options.queue.clamp(MAX_BATCH, Semaphore::MAX_PERMITS))),
             recall: Recall::new(options.node, Arc::clone(&reader), archive),
             node: options.node,
-            clock: options.clock.clone(),
+            clock: Arc::clone(&clock),
             reader,
             gate: Gate::new(log.room()),
             recent: Arc::new(Recent::default()),
@@ -144,7 +151,7 @@ impl Engine {
         };
         let sequencer = Sequencer {
             core: Core::new(restored.state),
-            clock: options.clock,
+            clock,
             jobs,
             commits: commits_in,
             shared: shared.clone(),

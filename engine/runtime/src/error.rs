@@ -1,5 +1,5 @@
 use quittance_core::evolve::IllegalTransition;
-use quittance_core::ids::NodeId;
+use quittance_core::ids::{NodeId, Timestamp};
 use quittance_core::invariant::Violation;
 use quittance_core::rejection::Rejection;
 
@@ -66,6 +66,16 @@ pub enum StartError {
         expected: NodeId,
         /// Whose it is.
         found: NodeId,
+    },
+    /// The log's last record is of more than a day from now, so one of the two times is wrong.
+    #[error(
+        "the log's last record is {} s ahead of this machine's clock: one of the two is wrong", last.since(*now).as_secs()
+    )]
+    ClockBehind {
+        /// The time of the last record.
+        last: Timestamp,
+        /// What the clock says.
+        now: Timestamp,
     },
     /// The log replays, but to a state that must not be.
     #[error("the log is whole, but its state breaks an invariant: {0}. Do not go on with it")]

@@ -10,7 +10,6 @@ use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Key, State};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::clock::Clock;
 use crate::error::{Error, Failure};
 use crate::gate::Gate;
 use crate::log::{LogError, LogReader};
@@ -18,6 +17,7 @@ use crate::recall::{self, Recall};
 use crate::recent::Recent;
 use crate::sequencer::{Job, Query, Ready, Reply, Told};
 use crate::subscription::Subscription;
+use crate::timekeeper::Timekeeper;
 use crate::turns::{Turn, Turns};
 use crate::verifier::Unverified;
 
@@ -62,7 +62,7 @@ impl<T> Ticket<T> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) node: NodeId,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<Timekeeper>,
     pub(crate) reader: Arc<dyn LogReader>,
     pub(crate) recall: Recall,
     pub(crate) gate: Gate,
@@ -226,7 +226,8 @@ impl Handle {
         self.shared.node
     }
 
-    /// The time by the engine's clock.
+    /// The engine's time, by which deadlines pass: its clock's, as far as that can be believed. It never stands still and never
+    /// goes back, and is never before the last record's, whatever happens to the clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()

@@ -33,6 +33,7 @@ mod replay;
 mod restore;
 mod sequencer;
 mod subscription;
+mod timekeeper;
 mod turns;
 mod verifier;
 

@@ -3,22 +3,22 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use quittance_core::command::Command;
-use quittance_core::ids::{CausationId, Position};
+use quittance_core::ids::{CausationId, Position, Timestamp};
 use quittance_core::machine::{Accepted, Core, Effects, Input};
 use quittance_core::state::{Key, State};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::admission::Door;
 use crate::checkpoint::{Frozen, Schedule};
-use crate::clock::Clock;
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
 use crate::recall::{RecallError, Recalled};
+use crate::timekeeper::Timekeeper;
 use crate::turns::Turn;
 
 /// How long the sequencer sleeps at most while a deadline lies ahead. It sleeps by a steady clock; the one that deadlines are
-/// measured with may jump, or run on while the machine is suspended.
+/// measured with may be set, and runs on while the machine is suspended.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
@@ -63,7 +63,7 @@ pub(crate) fn reply<T>(to: oneshot::Sender<Result<T, Error>>, answer: Result<T, 
 /// The one thread that decides. Owns the state.
 pub(crate) struct Sequencer {
     pub(crate) core: Core,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<Timekeeper>,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) commits: Sender<Commit>,
     pub(crate) shared: Arc<Shared>,
@@ -89,7 +89,7 @@ impl Sequencer {
             };
             let went_on = match job {
                 Ok(job) => self.job(job),
-                Err(RecvTimeoutError::Timeout) => self.tick_if_due(),
+                Err(RecvTimeoutError::Timeout) => self.tick_if_due(self.clock.now()),
                 Err(RecvTimeoutError::Disconnected) => false,
             } && self.checkpoint(Schedule::due);
             if !went_on {
@@ -119,24 +119,26 @@ impl Sequencer {
     }
 
     fn command(&mut self, ready: Ready, to: Reply) -> bool {
-        if !self.tick_if_due() {
+        let now = self.clock.now();
+        if !self.tick_if_due(now) {
             reply(to, Err(Error::Stopped));
             return false;
         }
         let mut effects = Effects::default();
-        let answer = self.decide(ready, &mut effects);
+        let answer = self.decide(now, ready, &mut effects);
         self.hand_on(Commit::of(effects.records, Release::Reply(to, answer)))
     }
 
     fn batch(&mut self, verified: Vec<Verified>, to: BatchReply) -> bool {
-        if !self.tick_if_due() {
+        let now = self.clock.now();
+        if !self.tick_if_due(now) {
             reply(to, Err(Error::Stopped));
             return false;
         }
         let (mut effects, mut parts) = (Effects::default(), Vec::with_capacity(verified.len()));
         let decided = verified.into_iter().map(|verified| {
             let before = effects.records.len();
-            let answer = self.decide(verified?, &mut effects);
+            let answer = self.decide(now, verified?, &mut effects);
             if effects.records.len() > before {
                 parts.push(effects.records.len());
             }
@@ -148,7 +150,7 @@ impl Sequencer {
     }
 
     /// Decides one command: its records are added to those of its batch, its answer waits for them.
-    fn decide(&mut self, ready: Ready, effects: &mut Effects) -> Result<Accepted, Error> {
+    fn decide(&mut self, now: Timestamp, ready: Ready, effects: &mut Effects) -> Result<Accepted, Error> {
         let Ready { command, recalled } = ready;
         // Also when the tick before failed: nothing may be decided on what it left behind.
         if let Some(failure) = self.shared.failure() {
@@ -158,10 +160,9 @@ impl Sequencer {
         // An engine that cannot tell what has ended could let it happen again: it stops.
         let recalled =
             self.recall(recalled).map_err(|error| Error::Failed(self.shared.fail(Failure::Recall(error))))?;
-        let now = self.clock.now();
         let charge = self.door.admit(self.core.state(), &command, now)?;
         let before = effects.records.len();
-        self.handle(Input::Command(command), effects).map_err(Error::Failed)?;
+        self.handle(now, Input::Command(command), effects).map_err(Error::Failed)?;
         if effects.records.len() == before {
             self.put_away(recalled.as_slice());
         } else if let Some(charge) = charge {
@@ -175,7 +176,7 @@ impl Sequencer {
             // Unanswered: the asker finds the failure where its answer should be. There is no state to look at any more.
             return true;
         }
-        if !self.tick_if_due() {
+        if !self.tick_if_due(self.clock.now()) {
             return false;
         }
         let told = match self.recall(recalled) {
@@ -224,24 +225,24 @@ impl Sequencer {
     }
 
     /// A busy queue must not keep deadlines waiting: they are looked at between any two jobs.
-    fn tick_if_due(&mut self) -> bool {
-        let due = self.core.state().next_deadline().is_some_and(|deadline| deadline <= self.clock.now());
+    fn tick_if_due(&mut self, now: Timestamp) -> bool {
+        let due = self.core.state().next_deadline().is_some_and(|deadline| deadline <= now);
         if !due || self.shared.failure().is_some() || self.shared.gate.pass().is_err() {
             return true;
         }
         let mut effects = Effects::default();
-        match self.handle(Input::Tick, &mut effects) {
+        match self.handle(now, Input::Tick, &mut effects) {
             Ok(()) if effects.records.is_empty() => true,
             Ok(()) => self.hand_on(Commit::of(effects.records, Release::Nothing)),
             Err(_) => true,
         }
     }
 
-    fn handle(&mut self, input: Input, effects: &mut Effects) -> Result<(), Failure> {
+    fn handle(&mut self, now: Timestamp, input: Input, effects: &mut Effects) -> Result<(), Failure> {
         self.inputs += 1;
         let causation = CausationId((u128::from(self.epoch) << 64) | u128::from(self.inputs));
         self.core
-            .handle(self.clock.now(), causation, input, effects)
+            .handle(now, causation, input, effects)
             .map_err(|illegal| self.shared.fail(Failure::Illegal(illegal)))
     }
 

@@ -46,7 +46,15 @@ pub trait Table: Debug + Send + Sync {
     ///
     /// # Errors
     /// The store fails.
-    fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError>;
+    fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
+        self.scan_from(prefix, prefix, limit)
+    }
+
+    /// The same, of those whose key is `from` or behind it: to go through many in portions.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn scan_from(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, TableError>;
 }
 
 /// A key with its value.
@@ -124,9 +132,9 @@ impl Table for MemoryTable {
         Ok(())
     }
 
-    fn scan(&self, prefix: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
+    fn scan_from(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, TableError> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let under = entries.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        let under = entries.range(from.max(prefix).to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
         Ok(under.take(limit).map(|(key, value)| Entry { key: key.clone(), value: value.clone() }).collect())
     }
 }

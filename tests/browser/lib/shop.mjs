@@ -15,6 +15,8 @@ const FILES = {
   "/vue.mjs": join(ELEMENTS, "..", "..", "vue", "dist", "vue.runtime.esm-browser.prod.js"),
   "/elements.mjs": join(ELEMENTS, "dist", "elements.js"),
 };
+/** What a page says that isolates itself. */
+const APART = { "cross-origin-embedder-policy": "require-corp", "cross-origin-opener-policy": "same-origin" };
 /** What a newcomer copies. */
 const README = new URL("../../../README.md", import.meta.url);
 
@@ -28,7 +30,7 @@ export async function openShop(stage, seed) {
   const key = seed && Keypair.fromSeed(seed);
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "/", "http://shop.example");
-    const send = (/** @type {string} */ type, /** @type {any} */ body) => response.writeHead(200, { "content-type": type }).end(body);
+    const send = (/** @type {string} */ type, /** @type {any} */ body) => response.writeHead(200, { "content-type": type, ...(url.searchParams.has("apart") && APART) }).end(body);
     try {
       const file = /** @type {Record<string, string>} */ (FILES)[url.pathname];
       if (file !== undefined) return send("text/javascript; charset=utf-8", await readFile(file));
@@ -65,12 +67,12 @@ export async function openShop(stage, seed) {
     /**
      * The shop's page with such an element.
      * @param {any} options of the element
-     * @param {{ create?: any, kind?: "button" | "page" }} [how] `create`: what the shop's server asks the node for when the
-     * element is pressed
+     * @param {{ create?: any, kind?: "button" | "page", apart?: boolean }} [how] `create`: what the shop's server asks the node for
+     * when the element is pressed; `apart`: whether the page isolates itself
      */
-    page: (options, { create, kind = "button" } = {}) => {
+    page: (options, { create, kind = "button", apart = false } = {}) => {
       const whole = (/** @type {any} */ some) => JSON.stringify({ destination: MERCHANT, ...some });
-      return `${url}/?${new URLSearchParams({ options: whole(options), kind, ...(create && { create: whole(create) }) })}`;
+      return `${url}/?${new URLSearchParams({ options: whole(options), kind, ...(create && { create: whole(create) }), ...(apart && { apart: "" }) })}`;
     },
     close: () => {
       server.closeAllConnections();

@@ -24,16 +24,16 @@ export const ELEMENTS = join(process.env.QUITTANCE_MODULES ?? ".", "node_modules
 /**
  * Runs a script to its end and ends everything that it started.
  * @param {(stage: Stage) => Promise<void>} play
- * @param {{ args?: string[] }} [options] more arguments of the node
+ * @param {{ args?: string[], browser?: (node: Node) => string[] }} [options] more arguments of the node, and of the browser
  */
-export async function stage(play, { args = [] } = {}) {
+export async function stage(play, { args = [], browser = () => [] } = {}) {
   const stage = new Stage(await Node.start(args));
   let failure;
   try {
     stage.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM,
       // There is no user namespace in many containers; the pages are our own.
-      args: ["--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"],
+      args: ["--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", ...browser(stage.node)],
       timeout: 60_000,
     });
     await within(ALL, "the script to end", play(stage));

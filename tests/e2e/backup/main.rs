@@ -4,6 +4,7 @@
 mod channel;
 mod files;
 mod kill;
+mod links;
 mod load;
 
 use std::ffi::OsStr;

@@ -7,7 +7,7 @@ use quittance_tests::faults::{Fault, Injected, Tracer};
 use quittance_tests::process::{Ran, run as run_command, run_within};
 use tempfile::TempDir;
 
-use crate::Table;
+use crate::{Counts, NOT_REACHED, Table};
 
 /// How long a short life of a log may take: a program that waits longer hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ struct Noted {
     acked: Vec<(u64, u128, u128)>,
 }
 
-pub(crate) fn run(all: bool) -> Table {
+pub(crate) fn run(all: bool) -> (Table, Counts) {
     let program = examples::of_the_log().expect("the log's example builds");
     let (counts, snapshots) = {
         let place = TempDir::new().expect("a directory");
@@ -60,7 +60,7 @@ pub(crate) fn run(all: bool) -> Table {
         );
         table.count(fault, outcome);
     }
-    table
+    (table, counts)
 }
 
 fn steps(program: &Path, place: &Path, command: &mut std::process::Command) -> (Ran, Noted) {
@@ -93,7 +93,7 @@ fn nothing_is_acknowledged_after_a_failed_sync(fault: Fault, injected: &[Injecte
 fn outcome(fault: Fault, injected: &[Injected], ran: &Ran, noted: &Noted) -> &'static str {
     if injected.is_empty() {
         assert_eq!(ran.code, 0, "{fault}: nothing failed: {}", ran.stderr);
-        return "not reached";
+        return NOT_REACHED;
     }
     match ran.code {
         0 => {

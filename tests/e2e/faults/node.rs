@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +8,7 @@ use quittance_tests::process::{Here, Server};
 use quittance_tests::till::Till;
 use tempfile::TempDir;
 
-use crate::Table;
+use crate::{Counts, NOT_REACHED, Table};
 
 const HERE: Here = here!();
 /// How long a node may take to stop, by itself or when it is asked to: one that takes longer hangs.
@@ -60,8 +59,8 @@ pub(crate) fn a_failed_sync_latches_the_node() {
     check(&data, life.till, fault);
 }
 
-pub(crate) fn run(all: bool) -> Table {
-    let counts: BTreeMap<_, _> = {
+pub(crate) fn run(all: bool) -> (Table, Counts) {
+    let counts: Counts = {
         let place = TempDir::new().expect("a directory");
         let data = place.path().join("data");
         let tracer = Tracer::new(&data);
@@ -84,7 +83,7 @@ pub(crate) fn run(all: bool) -> Table {
         table.count(fault, outcome(fault, &injected, &life));
         check(&data, life.till, fault);
     }
-    table
+    (table, counts)
 }
 
 fn live(tracer: &Tracer, fault: Option<Fault>, data: &Path) -> Life {
@@ -135,7 +134,7 @@ fn outcome(fault: Fault, injected: &[Injected], life: &Life) -> &'static str {
     let Life { served, by_itself, code, log, .. } = life;
     if injected.is_empty() {
         assert_eq!(*code, 0, "{fault}: nothing failed; the node logged:\n{log}");
-        return "not reached";
+        return NOT_REACHED;
     }
     let clear = log.lines().any(|line| line.starts_with("{\"error\":") && line.contains("\"message\":\""));
     match (code, served) {

@@ -1,3 +1,6 @@
+use std::thread;
+use std::time::{Duration, Instant};
+
 use quittance_tests::here;
 use quittance_tests::hook::Hook;
 use quittance_tests::http;
@@ -8,6 +11,8 @@ use serde_json::{Value, json};
 use crate::{ask, pay};
 
 const HERE: Here = here!();
+/// How long the next thing may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
@@ -33,13 +38,11 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
         pay(server.address(), &payer, &request.intent_id().to_string()).expect("an answer");
     }
     let first = hook.told_at_least(2);
-    let pending = loop {
+    let pending = eventually("one is on record as not told", || {
         let list = webhook(&["list"]).json();
-        let [entry] = list["webhooks"].as_array().expect("a list").as_slice() else { continue };
-        if entry["webhook"]["attempts"][0]["status"] == 503 {
-            break entry.clone();
-        }
-    };
+        let [entry] = list["webhooks"].as_array().expect("a list").as_slice() else { return None };
+        (entry["webhook"]["attempts"][0]["status"] == 503).then(|| entry.clone())
+    });
     assert_eq!(
         (text(&pending["intent"]), text(&pending["webhook"]["state"])),
         (away_id.clone(), "pending".into())
@@ -68,9 +71,7 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     let again = webhook(&["redeliver", &here_id]).json();
     assert_eq!(again["intent"], json!(here_id));
     let calls = |at: &str| hook.told().into_iter().filter(|told| told.path == at).collect::<Vec<_>>();
-    while calls("/here").len() < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("the merchant is told again", || (calls("/here").len() > 1).then_some(()));
     let id = |told: &quittance_tests::hook::Told| told.header("webhook-id").map(str::to_owned);
     assert_eq!(id(&calls("/here")[0]), id(&calls("/here")[1]));
     assert_ne!(id(&first[0]), id(&first[1]));
@@ -83,6 +84,54 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     server.stop();
     let stopped = webhook(&["list"]);
     assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+}
+
+/// What is looked for until it is there.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn whoever_knows_an_intent_does_not_learn_the_secret_in_its_merchants_webhook() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let server = HERE.serve(&data);
+    // Nobody answers there, so that there is a reason too.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let host = closed.expect("a port").to_string();
+    let payer = Payer::numbered(1);
+    assert!(payer.deposit(server.address(), "purse", 1 << 40).expect("an answer").is_success());
+    let request = order(MERCHANT, 25, "usd", "secret");
+    let id = request.intent_id().to_string();
+    let url = format!("http://{host}/hooks/s3cret?token=s3cret");
+    ask(server.address(), &request, &url).expect("an answer");
+    pay(server.address(), &payer, &id).expect("an answer");
+    let path = data.to_str().expect("a path in UTF-8");
+    let shown = loop {
+        let shown = HERE.run(["webhook", "show", &id, "--data", path, "--json"]).json();
+        if shown["webhook"]["attempts"][0].is_object() {
+            break shown;
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(shown["webhook"]["url"], url, "the operator sees all of it");
+    assert!(text(&shown["webhook"]["attempts"][0]["error"]).contains("cannot connect"), "{shown}");
+    let (intent, story) = (format!("/v1/intents/{id}"), format!("/intents/{id}/story"));
+    for path in [intent.clone(), format!("{intent}/why"), story.clone(), format!("{story}/arrows")] {
+        let answer = http::get(server.address(), &path).expect("an answer");
+        assert_eq!(answer.status, 200, "{path}");
+        let told = answer.text();
+        assert!(told.contains(&host), "{path} does not say whose webhook it is: {told}");
+        assert!(!told.contains("s3cret") && !told.contains("cannot connect"), "{path}: {told}");
+    }
+    server.stop();
 }
 
 #[test]

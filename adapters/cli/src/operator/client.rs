@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quittance_core::frame::MAX_FRAME_BYTES;
 use quittance_core::ids::{NodeId, Position};
+use quittance_runtime::table::Entry;
 use serde_json::Value;
 
 use super::{END, FAILED, GRANTED, MAX_WORDS_BYTES, Question, REFUSED, is_too_long};
@@ -27,6 +28,26 @@ pub(crate) struct Answer {
 /// The node refuses or falls silent.
 pub(crate) fn ask(data: &Path, from: Position) -> Result<Option<Answer>, CliError> {
     question(data, Question::Frames(from))
+}
+
+/// Asks the node that runs in `data` for what stands beside its log; `None` if no node answers there.
+///
+/// # Errors
+/// The node refuses or falls silent.
+pub(crate) fn ask_beside(
+    data: &Path,
+) -> Result<Option<impl Iterator<Item = Result<Entry, CliError>>>, CliError> {
+    let answer = question(data, Question::Beside)?;
+    Ok(answer.map(|answer| answer.frames().map(|entry| read_entry(&entry?))))
+}
+
+/// An entry of a table: the length of its key, the key, the value.
+fn read_entry(bytes: &[u8]) -> Result<Entry, CliError> {
+    let parts = bytes
+        .split_first_chunk()
+        .and_then(|(length, rest)| rest.split_at_checked(u16::from_le_bytes(*length).into()));
+    let (key, value) = parts.ok_or_else(|| nonsense("an entry without a key"))?;
+    Ok(Entry { key: key.to_vec(), value: value.to_vec() })
 }
 
 /// Asks the node that runs in `data` about webhooks: one JSON object each.

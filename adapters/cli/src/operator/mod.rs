@@ -5,10 +5,11 @@
 //! # Protocol, version 1
 //!
 //! ```text
-//! request   "QTOP", version u16, what u8, from u64                  what: 1, frames; 2, pending webhooks
-//!             and for what 3, one webhook, 4, redeliver, and 6, give up:  intent id [32]
+//! request   "QTOP", version u16, what u8, from u64                  what: 1, frames; 2, pending webhooks; 5, what stands beside
+//!             and for what 3, one webhook, 4, redeliver, 6, give up: intent id [32]
 //! answer    0 u8, node id [32], durable u64, then entries:
-//!             length u32, a frame's stored bytes, or JSON           frames in order, from the one that holds `from`
+//!             length u32, a frame's stored bytes, or JSON,          frames in order, from the one that holds `from`
+//!             or length of a key u16, key, value                    entries of tables, in order of key
 //!             0 u32                                                 the end: the last frame ended at `durable`
 //!             2^32 - 1 u32, length u16, words                       something failed
 //!   or      1 u8, length u16, words                                 refused
@@ -31,8 +32,8 @@ use std::path::{Path, PathBuf};
 
 use quittance_core::ids::{IntentId, Position};
 
-pub(crate) use client::{Answer, ask, ask_about_webhooks};
-pub(crate) use server::Operator;
+pub(crate) use client::{Answer, ask, ask_about_webhooks, ask_beside};
+pub(crate) use server::{Operator, Store};
 
 /// The socket in the data directory.
 const SOCKET: &str = "operator.sock";
@@ -43,6 +44,7 @@ const FRAMES: u8 = 1;
 const PENDING_WEBHOOKS: u8 = 2;
 const WEBHOOK: u8 = 3;
 const REDELIVER: u8 = 4;
+const BESIDE: u8 = 5;
 const GIVE_UP: u8 = 6;
 /// The most webhooks that are listed.
 pub(crate) const MAX_WEBHOOKS: usize = 1000;
@@ -67,6 +69,8 @@ pub(crate) fn path(data: &Path) -> PathBuf {
 pub(crate) enum Question {
     /// The log, from the frame on that holds this position.
     Frames(Position),
+    /// What others rely on and the log does not have: entries of the node's tables.
+    Beside,
     /// The webhooks that are still to be called.
     PendingWebhooks,
     /// One intent's webhook.
@@ -81,6 +85,7 @@ impl Question {
     fn to_bytes(self) -> Vec<u8> {
         let (what, from, intent) = match self {
             Self::Frames(from) => (FRAMES, from.0, None),
+            Self::Beside => (BESIDE, 0, None),
             Self::PendingWebhooks => (PENDING_WEBHOOKS, 0, None),
             Self::Webhook(intent) => (WEBHOOK, 0, Some(intent)),
             Self::Redeliver(intent) => (REDELIVER, 0, Some(intent)),
@@ -116,6 +121,7 @@ fn begun(bytes: [u8; REQUEST_BYTES]) -> Result<Begun, String> {
     }
     match what {
         FRAMES => Ok(Begun::Whole(Question::Frames(Position(u64::from_le_bytes(from))))),
+        BESIDE => Ok(Begun::Whole(Question::Beside)),
         PENDING_WEBHOOKS => Ok(Begun::Whole(Question::PendingWebhooks)),
         WEBHOOK => Ok(Begun::About(Question::Webhook)),
         REDELIVER => Ok(Begun::About(Question::Redeliver)),
@@ -152,6 +158,7 @@ mod tests {
         let intent = IntentId([9; 32]);
         for question in [
             Question::Frames(Position(7)),
+            Question::Beside,
             Question::PendingWebhooks,
             Question::Webhook(intent),
             Question::Redeliver(intent),

@@ -9,6 +9,7 @@ use quittance_core::frame::decode;
 use quittance_core::ids::{IntentId, Position};
 use quittance_runtime::Handle;
 use quittance_runtime::log::{FrameBytes, LogError, LogReader};
+use quittance_runtime::table::{Entry, Table};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -36,6 +37,8 @@ const PART_BYTES: usize = 64 * 1024;
 const AGAIN: Duration = Duration::from_millis(100);
 /// About as much is read ahead of what the asker takes.
 const AHEAD_BYTES: usize = 256 * 1024;
+/// Entries of a table that are read at once: at most 4 MiB.
+const ENTRIES_AT_ONCE: usize = 64;
 
 /// The channel of a running node.
 #[derive(Debug)]
@@ -53,13 +56,13 @@ impl Operator {
     pub(crate) fn open(
         data: &Path,
         handle: Handle,
-        reader: Arc<dyn LogReader>,
+        store: Store,
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let path = super::path(data);
         let listener = bind(&path)?;
         let askers = TaskTracker::new();
-        let accepting = tokio::spawn(accept(listener, Asked { handle, reader }, stop, askers.clone()));
+        let accepting = tokio::spawn(accept(listener, Asked { handle, store }, stop, askers.clone()));
         Ok(Self { path, accepting, askers })
     }
 
@@ -95,10 +98,19 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     socket.listen(BACKLOG)
 }
 
+/// What is read for an operator behind the engine's back.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pub(crate) reader: Arc<dyn LogReader>,
+    /// The table that others rely on in part, and how the keys of that part begin.
+    pub(crate) beside: Arc<dyn Table>,
+    pub(crate) prefix: &'static [u8],
+}
+
 #[derive(Clone, Debug)]
 struct Asked {
     handle: Handle,
-    reader: Arc<dyn LogReader>,
+    store: Store,
 }
 
 async fn accept(listener: UnixListener, asked: Asked, stop: CancellationToken, askers: TaskTracker) {
@@ -151,6 +163,7 @@ impl Asked {
         let engine = &self.handle;
         let entries = match question {
             Question::Frames(from) => return self.send_frames(asker, from).await,
+            Question::Beside => return self.send_beside(asker).await,
             Question::PendingWebhooks => webhooks::pending(engine).await,
             Question::Webhook(id) => webhooks::one(engine, id).await.map(|one| vec![one]),
             Question::Redeliver(id) => webhooks::redeliver(engine, id).await.map(|one| vec![one]),
@@ -180,7 +193,8 @@ impl Asked {
     async fn send_frames(&self, mut asker: Asker, from: Position) -> io::Result<()> {
         let durable = self.handle.durable();
         asker.write(&self.granted(durable)).await?;
-        let mut log = Durable { frames: self.reader.frames(from), upto: durable, sound: Position::START };
+        let mut log =
+            Durable { frames: self.store.reader.frames(from), upto: durable, sound: Position::START };
         loop {
             // The store may have to go to the disk.
             let read = tokio::task::spawn_blocking(move || {
@@ -196,12 +210,40 @@ impl Asked {
                 Then::End => return asker.write(&END.to_le_bytes()).await,
                 Then::Failed(error) => {
                     tracing::error!(%error, "the log could not be read for an operator");
-                    let failed = [&FAILED.to_le_bytes()[..], &words(&error.to_string())].concat();
-                    return asker.write(&failed).await;
+                    return asker.fail(&error.to_string()).await;
                 }
             }
         }
     }
+
+    async fn send_beside(&self, mut asker: Asker) -> io::Result<()> {
+        asker.write(&self.granted(self.handle.durable())).await?;
+        let mut from = self.store.prefix.to_vec();
+        loop {
+            let Store { beside, prefix, .. } = self.store.clone();
+            let begin = from.clone();
+            let read = tokio::task::spawn_blocking(move || beside.scan_from(prefix, &begin, ENTRIES_AT_ONCE));
+            let entries = match read.await.map_err(io::Error::other)? {
+                Ok(entries) => entries,
+                Err(error) => {
+                    tracing::error!(%error, "a table could not be read for an operator");
+                    return asker.fail(&error.to_string()).await;
+                }
+            };
+            let Some(last) = entries.last() else { return asker.write(&END.to_le_bytes()).await };
+            // The least key behind it.
+            from = [&last.key[..], &[0]].concat();
+            asker.write(&entries.iter().flat_map(entry_bytes).collect::<Vec<_>>()).await?;
+        }
+    }
+}
+
+/// With its length in front. Invariant: a table's entries are much shorter than a frame may be.
+fn entry_bytes(entry: &Entry) -> Vec<u8> {
+    let key = u16::try_from(entry.key.len()).unwrap_or(u16::MAX).to_le_bytes();
+    let bytes = [&key[..], &entry.key, &entry.value].concat();
+    let length = u32::try_from(bytes.len()).unwrap_or(FAILED).to_le_bytes();
+    [&length[..], &bytes].concat()
 }
 
 struct Batch {
@@ -257,6 +299,10 @@ struct Asker(UnixStream);
 impl Asker {
     async fn refuse(&mut self, why: &str) -> io::Result<()> {
         self.write(&[&[REFUSED][..], &words(why)].concat()).await
+    }
+
+    async fn fail(&mut self, why: &str) -> io::Result<()> {
+        self.write(&[&FAILED.to_le_bytes()[..], &words(why)].concat()).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

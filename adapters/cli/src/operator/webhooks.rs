@@ -64,7 +64,7 @@ async fn order(engine: &Handle, id: IntentId, order: Request) -> Result<Value, E
 }
 
 fn webhook(intent: &Intent) -> Option<document::Webhook> {
-    intent.webhook.as_deref().map(document::Webhook::from)
+    intent.webhook.as_deref().map(document::Webhook::whole)
 }
 
 fn entry(id: IntentId, webhook: &document::Webhook) -> Value {

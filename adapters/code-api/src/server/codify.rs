@@ -24,6 +24,10 @@ use crate::status::{Code, Status};
 use crate::validate::Validate;
 use crate::wire;
 
+/// How the keys of links begin in [`Options::links`](super::Options::links): what a backup has to keep of that table.
+pub const LINKS: &[u8] = b"code-api/links/";
+/// Each link has an entry by its path and one by its owner.
+pub const ENTRIES_A_LINK: u64 = 2;
 /// Links by their paths.
 const BY_PATH: &[u8] = b"code-api/links/path/";
 /// Paths by owner and by what the link says.

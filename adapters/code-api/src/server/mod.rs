@@ -70,6 +70,7 @@ use tokio_util::task::TaskTracker;
 use crate::envelope::MAX_ENVELOPE_LEN;
 use crate::key::PublicKey;
 pub use busy::too_many_requests;
+pub use codify::{ENTRIES_A_LINK, LINKS};
 use domains::Domains;
 use early_scans::EarlyScans;
 use fetches::Fetches;

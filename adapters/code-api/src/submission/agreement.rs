@@ -2,16 +2,18 @@
 //! knows the protocol.
 
 use prost::Message as _;
-use quittance_core::ids::AccountId;
+use quittance_core::ids::{AccountId, IntentId};
 use quittance_core::payment::{Payment, Purpose};
 
 use super::payment::{MoveKind, PublicPayment, is_near, rate_to_double};
 use super::{account, name};
 use crate::key::PublicKey;
-use crate::proto::code::common::v1::relationship;
+use crate::proto::code::common::v1::{AccountType, relationship};
+use crate::proto::code::transaction::v2::OpenAccountAction;
 use crate::proto::code::transaction::v2::action::Type as Act;
 use crate::proto::code::transaction::v2::metadata::Type;
 use crate::proto::code::transaction::v2::submit_intent_request::SubmitActions;
+use crate::proto::code::user::v1::LoginToThirdPartyAppRequest;
 use crate::solana::instruction::Locked;
 
 /// Compares a payment with the `SubmitActions` that its payer signed, given without the signature.
@@ -98,6 +100,37 @@ pub fn relationship(
             Ok(())
         }
         _ => differs("actions"),
+    }
+}
+
+/// Compares an account's consent with the `OpenAccountAction` that its key signed, given without that signature.
+///
+/// # Errors
+///
+/// The part that differs.
+pub fn consent(signed: &[u8], owner: AccountId, authority: AccountId) -> Result<(), String> {
+    let open = OpenAccountAction::decode(signed).map_err(|error| error.to_string())?;
+    let parts = [
+        ("account_type", open.account_type() == AccountType::Relationship),
+        ("owner", account("owner", open.owner.as_ref()) == Ok(PublicKey(owner.0))),
+        ("authority", account("authority", open.authority.as_ref()) == Ok(PublicKey(authority.0))),
+    ];
+    parts.into_iter().find(|(_, same)| !same).map_or(Ok(()), |(part, _)| differs(part))
+}
+
+/// Compares a login with the `LoginToThirdPartyAppRequest` that its user signed, given without the signature.
+///
+/// # Errors
+///
+/// The part that differs.
+pub fn login(signed: &[u8], intent: IntentId, user: AccountId) -> Result<(), String> {
+    let request = LoginToThirdPartyAppRequest::decode(signed).map_err(|error| error.to_string())?;
+    if request.intent_id.is_none_or(|id| id.value != intent.0) {
+        return differs("intent_id");
+    }
+    match account("user_id", request.user_id.as_ref()) {
+        Ok(named) if named.0 == user.0 => Ok(()),
+        _ => differs("user_id"),
     }
 }
 

@@ -4,7 +4,7 @@ use quittance_core::currency::{Currency, Rate};
 use quittance_core::ids::{AccountId, IntentId, NodeId, Timestamp};
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::payment::{Payment, Purpose, Transfer};
-use quittance_core::quote::QUARK_TOLERANCE;
+use quittance_core::quote::quark_tolerance;
 use quittance_core::terms::Fee;
 
 use super::{Refused, account, action_name};
@@ -138,8 +138,8 @@ impl PublicPayment {
         }
         let rate = self.rate(currency, amount, asked.rates)?;
         let transfers = self.transfers(asked, primary)?;
-        let priced = rate.quarks(amount).map(Quarks::get);
-        if priced.is_none_or(|priced| priced.abs_diff(self.quarks) > QUARK_TOLERANCE) {
+        let priced = rate.quarks(amount);
+        if priced.is_none_or(|priced| priced.get().abs_diff(self.quarks) > quark_tolerance(priced)) {
             return Err(Refused::invalid("payment native amount and quark value mismatch"));
         }
         Ok(Payment {

@@ -29,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 
@@ -215,9 +216,22 @@ impl Node {
     }
 
     pub(crate) async fn socket(&self, path: &str) -> Socket {
-        let url = format!("ws://{}{path}", self.address);
+        self.socket_with(path, []).await
+    }
+
+    /// The same, with these headers too.
+    pub(crate) async fn socket_with<'a>(
+        &self,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Socket {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a request");
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a header's name");
+            request.headers_mut().insert(name, value.parse().expect("a header"));
+        }
         let stream = TcpStream::connect(self.address).await.expect("a connection");
-        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a socket");
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.expect("a socket");
         Socket(socket)
     }
 }

@@ -1,7 +1,7 @@
 use data_encoding::BASE64;
 use quittance_core::event::{Authorization, SignatureRule, SignedForm};
 use quittance_core::ids::IntentId;
-use quittance_core::state::{self, Asked, Phase, State, TransactionState};
+use quittance_core::state::{self, Asked, Phase, TransactionState};
 use serde::{Deserialize, Serialize};
 
 use super::{Payment, Refund, Site, Terms, Webhook, time};
@@ -42,9 +42,6 @@ pub struct Intent {
     pub payment: Option<Payment>,
     /// What was given back, or is being, in order.
     pub refunds: Vec<Refund>,
-    /// The account that the site knows its payer by, where the intent asked for that and somebody answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
     /// Who is to be told when it is paid, if somebody is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
@@ -92,7 +89,7 @@ pub struct SignedBytes {
 impl Intent {
     /// An intent as the state knows it.
     #[must_use]
-    pub fn of(id: IntentId, intent: &state::Intent, state: &State) -> Self {
+    pub fn of(id: IntentId, intent: &state::Intent) -> Self {
         let reason = match &intent.phase {
             Phase::Canceled(by) => Some(format!("canceled by the {}", by.name())),
             Phase::Rejected(rejection) => Some(rejection.to_string()),
@@ -131,7 +128,6 @@ impl Intent {
             reason,
             payment: intent.submission().map(|submission| Payment::of(submission, intent.settlement())),
             refunds: intent.refunds.iter().map(Refund::from).collect(),
-            user: state.user(intent).map(|user| user.to_string()),
             webhook: intent.webhook.as_deref().map(Webhook::from),
         }
     }

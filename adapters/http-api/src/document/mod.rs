@@ -21,7 +21,7 @@ pub use intent::{Accepted, CreateRequest, Intent, SignedBytes};
 pub use payment::{
     Attempt, Payment, Quote, QuoteRequest, Refund, RefundRequest, Submission, Transaction, Transfer,
 };
-pub use record::record;
+pub use record::{public_record, record};
 pub use terms::{Fee, Site, Terms, TermsError};
 pub use webhook::{DeliveryAttempt, Webhook};
 pub use withdrawal::{Withdrawal, WithdrawalRequest};

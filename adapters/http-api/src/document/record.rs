@@ -8,7 +8,7 @@ use quittance_core::money::{BasisPoints, Quarks};
 use quittance_core::payment::Payment;
 use quittance_core::policy::{Limits, Policy};
 use quittance_core::rejection::Rejection;
-use quittance_core::webhook::DeliveryOutcome;
+use quittance_core::webhook::{DeliveryOutcome, public_url};
 use serde_json::{Value, json};
 
 use super::intent::rule_name;
@@ -28,6 +28,24 @@ pub fn record(record: &Record) -> Value {
         object.insert("intent".into(), subject.intent.to_string().into());
         object.insert("revision".into(), subject.revision.0.into());
         object.insert("previous".into(), subject.previous.0.into());
+    }
+    json
+}
+
+/// The same for whoever knows an intent's id, which stands in every code that was ever shown: without what is for a site alone,
+/// that is who logged in, and without what a webhook's address may hide.
+#[must_use]
+pub fn public_record(known: &Record) -> Value {
+    let mut json = record(known);
+    match &known.event {
+        Event::LoggedIn { .. } => json["data"] = json!({}),
+        Event::WebhookRegistered { url } => json["data"]["url"] = public_url(url).into(),
+        Event::WebhookAttemptFailed { .. } => {
+            if let Some(data) = json["data"].as_object_mut() {
+                data.remove("error");
+            }
+        }
+        _ => {}
     }
     json
 }

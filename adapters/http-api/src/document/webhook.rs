@@ -1,4 +1,4 @@
-use quittance_core::webhook::{self, DeliveryOutcome};
+use quittance_core::webhook::{self, DeliveryOutcome, public_url};
 use serde::{Deserialize, Serialize};
 
 use super::time;
@@ -6,7 +6,7 @@ use super::time;
 /// Who is to be told when an intent is paid, and how that went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
-    /// Where.
+    /// Where: the scheme and the host, for everybody but the operator.
     pub url: String,
     /// `waiting`, `pending`, `delivered` or `failed`.
     pub state: String,
@@ -27,19 +27,33 @@ pub struct DeliveryAttempt {
     /// The HTTP status, if an answer came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why none came.
+    /// Why none came, for the operator alone: the words have hosts and addresses in them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-impl From<&webhook::Webhook> for Webhook {
-    fn from(webhook: &webhook::Webhook) -> Self {
+impl Webhook {
+    /// All of it, for whoever operates the node.
+    #[must_use]
+    pub fn whole(webhook: &webhook::Webhook) -> Self {
         Self {
             url: webhook.url.clone(),
             state: webhook.delivery.name().into(),
             next_attempt_at: webhook.due().map(time),
             attempts: webhook.attempts.iter().map(DeliveryAttempt::from).collect(),
         }
+    }
+}
+
+/// As everybody sees it who knows the intent's id: a payer must not learn what the merchant's server takes as proof.
+impl From<&webhook::Webhook> for Webhook {
+    fn from(webhook: &webhook::Webhook) -> Self {
+        let mut shown = Self::whole(webhook);
+        shown.url = public_url(&webhook.url);
+        for attempt in &mut shown.attempts {
+            attempt.error = None;
+        }
+        shown
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a link to a checkout says.
 
 use quittance_core::ids::IntentId;
+use quittance_core::site::Domain;
 use serde::Deserialize;
 use thiserror::Error;
 use url::{Host, Url, form_urlencoded};
@@ -116,6 +117,18 @@ fn way(field: &'static str, text: &str, id: IntentId, rules: Rules<'_>) -> Resul
     if allowed && url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(wrong()) }
 }
 
+/// Whether a payer may be sent there without being asked. Nobody has signed a link's ways: whoever knows an intent's id can write
+/// one that leads anywhere. So it is the domain that the intent's site has proved, and while trying things out this node.
+pub(super) fn is_known(url: &Url, proved: Option<&Domain>, rules: Rules<'_>) -> bool {
+    let is_of_site = |domain: &Domain| {
+        let Some(Host::Domain(host)) = url.host() else { return false };
+        let below = host.strip_suffix(domain.as_str());
+        url.scheme() == "https" && below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    };
+    let is_own = rules.dev && rules.origin == Some(&*url.origin().ascii_serialization());
+    is_own || proved.is_some_and(is_of_site)
+}
+
 /// The host as a payer can tell it from another, with the port if it has one of its own.
 pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
@@ -157,6 +170,28 @@ mod tests {
         check("https://a:b@evil.example/", false, None);
         check("", false, None);
         check(&format!("https://shop.example/{}", "a".repeat(2048)), false, None);
+    }
+
+    #[test]
+    fn nobody_is_sent_on_unasked_but_to_the_site_that_was_proved() {
+        let check = |url: &str, proved: Option<&str>, dev: bool, expected: bool| {
+            let proved: Option<Domain> = proved.map(|domain| domain.parse().unwrap());
+            let rules = Rules { dev, origin: Some("http://192.0.2.1:8080") };
+            let url = Url::parse(url).unwrap();
+            assert_eq!(is_known(&url, proved.as_ref(), rules), expected, "{url} {proved:?} {dev}");
+        };
+        let site = Some("shop.example");
+        check("https://shop.example/done", site, false, true);
+        check("https://www.SHOP.example:8443/done", site, false, true);
+        check("https://shop.example/done", None, false, false);
+        check("https://evil.example/", site, false, false);
+        check("https://evilshop.example/", site, false, false);
+        check("https://shop.example.evil.example/", site, false, false);
+        check("http://shop.example/", site, true, false);
+        check("http://192.0.2.1:8080/shop", None, true, true);
+        check("http://192.0.2.1:8080/shop", None, false, false);
+        check("http://192.0.2.1:9090/shop", site, true, false);
+        check("http://127.0.0.1:3000/", None, true, false);
     }
 
     #[test]

@@ -47,5 +47,6 @@ pub(crate) async fn show(
         Err(error) => return Problem::unavailable(language, &error).into_page(),
     };
     let asker = Asker { language, query, ways, origin };
-    page(StatusCode::OK, Purpose::Page, &Checkout::of(id, &intent, &asker, &pages.options))
+    let checkout = Checkout::of(id, &intent, &asker, &pages.options, pages.engine.now());
+    page(StatusCode::OK, Purpose::Page, &checkout)
 }

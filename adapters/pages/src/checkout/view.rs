@@ -8,7 +8,7 @@ use quittance_core::state::{Asked, Intent, Phase, TransactionState};
 use quittance_core::terms::Terms;
 use url::Url;
 
-use super::link::{Query, Ways, host};
+use super::link::{Query, Rules, Ways, host, is_known};
 use crate::Options;
 use crate::figures::{kin, moment};
 use crate::language::Language;
@@ -31,6 +31,8 @@ pub(super) struct Checkout {
     texts: &'static Texts,
     id: String,
     revision: u32,
+    /// The node's clock as the page was made, in milliseconds since 1970: the payer's own may be wrong.
+    now: u64,
     dev: bool,
     heading: String,
     /// What a name that nobody has proved is shown with.
@@ -103,10 +105,18 @@ enum Code {
 struct Onward {
     address: String,
     text: String,
+    /// Whether the page goes there unless its reader wants to stay.
+    by_itself: bool,
 }
 
 impl Checkout {
-    pub(super) fn of(id: IntentId, intent: &Intent, asker: &Asker, options: &Options) -> Self {
+    pub(super) fn of(
+        id: IntentId,
+        intent: &Intent,
+        asker: &Asker,
+        options: &Options,
+        now: Timestamp,
+    ) -> Self {
         let language = asker.language;
         let texts = language.texts();
         let terms = intent.terms();
@@ -148,6 +158,7 @@ impl Checkout {
             texts,
             id: id.to_string(),
             revision: intent.revision.0,
+            now: now.0 / 1_000,
             dev: options.dev,
             heading,
             doubt,
@@ -162,7 +173,7 @@ impl Checkout {
             app,
             wallet,
             command,
-            onward: onward(intent, &asker.ways, texts),
+            onward: onward(intent, asker, options),
             afterwards,
             languages: Language::ALL.into_iter().map(language_of).collect(),
         }
@@ -275,7 +286,8 @@ fn app_link(id: IntentId, intent: &Intent, secret: &str, asker: &Asker, options:
 
 /// Only once it has ended is there a way to leave by, and only the one for how it ended. A merchant must ask the node and not
 /// believe a browser that comes by.
-fn onward(intent: &Intent, ways: &Ways, texts: &Texts) -> Option<Onward> {
+fn onward(intent: &Intent, asker: &Asker, options: &Options) -> Option<Onward> {
+    let (ways, texts) = (&asker.ways, asker.language.texts());
     let way = if intent.is_submitted() && !matches!(intent.phase, Phase::Failed(_)) {
         ways.success.as_ref()
     } else if intent.status().is_terminal() {
@@ -283,8 +295,12 @@ fn onward(intent: &Intent, ways: &Ways, texts: &Texts) -> Option<Onward> {
     } else {
         None
     };
-    let onward = |way: &Url| Onward { address: way.to_string(), text: fill(texts.go_on, "host", &host(way)) };
-    way.map(onward)
+    let rules = Rules { dev: options.dev, origin: asker.origin.as_deref() };
+    way.map(|way| Onward {
+        address: way.to_string(),
+        text: fill(texts.go_on, "host", &host(way)),
+        by_itself: is_known(way, intent.login_domain(), rules),
+    })
 }
 
 fn last_moment(at: Timestamp) -> Moment {

@@ -174,7 +174,10 @@ async fn order(
         query.append_pair("success_url", &format!("{origin}/shop/thanks?intent={id}"));
         query.append_pair("cancel_url", &format!("{origin}/shop"));
     }
-    Redirect::to(&format!("/checkout/{id}?{}", query.finish())).into_response()
+    let mut answer = Redirect::to(&format!("/checkout/{id}?{}", query.finish())).into_response();
+    // Its address has the client secret in it.
+    secure(answer.headers_mut(), Purpose::Shop);
+    answer
 }
 
 #[derive(Debug, Deserialize)]

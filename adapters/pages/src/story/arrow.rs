@@ -5,7 +5,7 @@ use quittance_core::event::{CanceledBy, Event, Record};
 use quittance_core::lifecycle::step;
 use quittance_core::money::{NativeAmount, Quarks};
 use quittance_core::state::Status;
-use quittance_core::webhook::DeliveryOutcome;
+use quittance_core::webhook::{DeliveryOutcome, public_url};
 use serde::Serialize;
 
 use crate::figures::{kin, moment, short};
@@ -146,7 +146,6 @@ fn detail(event: &Event, amount: fn(Currency, NativeAmount) -> String) -> String
             format!("{} {}", amount(terms.currency, terms.amount), terms.currency.as_str().to_uppercase())
         }
         Event::LoginRequested { login, .. } => login.domain.to_string(),
-        Event::LoggedIn { user, .. } => short(&user.to_string()),
         Event::RelationshipEstablished { domain, .. } => domain.to_string(),
         Event::IntentCanceled { by, .. } => format!("by the {}", by.name()),
         Event::IntentSubmitted { payment, .. } => {
@@ -179,18 +178,20 @@ fn detail(event: &Event, amount: fn(Currency, NativeAmount) -> String) -> String
         Event::RefundScheduled { refund, .. } => kin_of(refund.quarks),
         Event::WithdrawalScheduled { withdrawal, .. } => kin_of(withdrawal.quarks),
         Event::FundsDeposited { quarks, .. } => kin_of(*quarks),
-        Event::WebhookRegistered { url } => url.clone(),
+        Event::WebhookRegistered { url } => public_url(url),
         Event::WebhookDelivered { attempt, latency } => {
             format!("attempt {attempt}, {} ms", latency.as_millis())
         }
         Event::WebhookAttemptFailed { attempt, outcome, .. } => match outcome {
             DeliveryOutcome::Answered { status } => format!("attempt {attempt}, HTTP {status}"),
-            DeliveryOutcome::Unreachable { reason } => format!("attempt {attempt}, {reason}"),
+            DeliveryOutcome::Unreachable { .. } => format!("attempt {attempt}, no answer"),
         },
         Event::NodeInitialized { .. }
         | Event::PolicySet { .. }
         | Event::RatesPublished { .. }
         | Event::CodeScanned { .. }
+        // Who it was is the site's alone to know.
+        | Event::LoggedIn { .. }
         | Event::IntentExpired
         | Event::IntentConfirmed
         | Event::WebhookRedeliveryOrdered => String::new(),

@@ -2,6 +2,9 @@
 
 mod arrow;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -13,6 +16,7 @@ use quittance_core::ids::{IntentId, Position};
 use quittance_core::state::{Key, State as Known};
 use quittance_runtime::Handle;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::Pages;
 use crate::headers::{Purpose, secure};
@@ -23,6 +27,11 @@ use arrow::{Arrow, arrows as arrows_of};
 
 /// The most records that one story tells. The rules keep nearly all intents far below it.
 const MAX_RECORDS: usize = 1_000;
+/// The longest wait for a turn at the log. Whoever has none by then is asked to come back, so that those who wait are never
+/// many: a story is read in milliseconds.
+const TURN: Duration = Duration::from_secs(3);
+/// When to come back, in seconds.
+const RETRY_AFTER: u16 = 5;
 
 #[derive(Debug, Template)]
 #[template(path = "story.html")]
@@ -83,10 +92,12 @@ async fn tell(
     let found = found.map_err(|error| Problem::unavailable(language, &error))?;
     let (last, revision, status) = found.ok_or_else(|| Problem::not_found(language))?;
     // The log is read on threads for that, and not on many of them: payments need the disk too.
-    let reading = pages.reading.acquire().await;
-    let _reading = reading.map_err(|error| Problem::unavailable(language, &error))?;
+    let reading = timeout(TURN, Arc::clone(&pages.reading).acquire_owned()).await;
+    let reading = reading.map_err(|_| Problem::busy(language, RETRY_AFTER))?;
+    let reading = reading.map_err(|error| Problem::unavailable(language, &error))?;
     let engine = pages.engine.clone();
-    let read = tokio::task::spawn_blocking(move || history(&engine, last)).await;
+    // The turn ends with the reading, not with whoever asked and has gone.
+    let read = tokio::task::spawn_blocking(move || (history(&engine, last), reading).0).await;
     let records = read.map_err(|error| Problem::unavailable(language, &error))?;
     let records = records.map_err(|error| Problem::unavailable(language, &error))?;
     Ok(Story {
@@ -110,4 +121,47 @@ fn history(engine: &Handle, last: Position) -> Result<Vec<Record>, String> {
     }
     records.reverse();
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer, SigningKey};
+    use quittance_core::command::{Request, Unproven};
+    use quittance_core::ids::{AccountId, NodeId, Signature};
+    use quittance_core::login::LoginTerms;
+    use quittance_runtime::Engine;
+    use quittance_runtime::log::MemoryLog;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{Options, Protocol};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_finds_too_many_before_them_is_asked_to_come_back_and_not_kept_waiting() {
+        let mut setup = quittance_runtime::Options::new(NodeId([7; 32]));
+        setup.verify_workers = 1;
+        let start = move || Engine::start(Box::new(MemoryLog::new()), setup).unwrap();
+        let engine = tokio::task::spawn_blocking(start).await.unwrap();
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let intent = IntentId(key.verifying_key().to_bytes());
+        let login = LoginTerms { domain: "shop.example".parse().unwrap(), verifier: AccountId([4; 32]) };
+        let signed = Unproven::native(Signature(key.sign(&login.signing_bytes(intent)).to_bytes()));
+        engine.handle().execute(Request::RequestLogin { intent, login, signed }).await.unwrap();
+        let protocol = Protocol {
+            ring_code: |_, _, _, _| None,
+            app_link: |_, _, _, _, _| None,
+            qr_code: |_, _| None,
+            amount: |_, _| String::new(),
+        };
+        let options = Options { dev: false, protocol, shop: None };
+        let pages = Pages { engine: engine.handle(), options, reading: Arc::new(Semaphore::new(1)) };
+        let ask = || arrows(State(pages.clone()), Ok(Path(intent.to_string())), HeaderMap::new());
+        let turn = Arc::clone(&pages.reading).acquire_owned().await.unwrap();
+        let answer = ask().await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()["retry-after"], "5");
+        drop(turn);
+        assert_eq!(ask().await.status(), StatusCode::OK);
+        assert_eq!(pages.reading.available_permits(), 1, "a turn was kept");
+    }
 }

@@ -21,14 +21,15 @@ let ticking = 0;
 /**
  * Counts down to the deadline, if the page has one.
  * @param {string} text with `{time}` in it
+ * @param {number} ahead how far the clock that the deadline goes by is ahead of this one, in milliseconds
  */
-export function countDown(text) {
+export function countDown(text, ahead) {
   clearInterval(ticking);
   const left = document.querySelector("#left");
   const deadline = Date.parse(left?.parentElement?.querySelector("time")?.getAttribute("datetime") ?? "");
   if (!left || Number.isNaN(deadline)) return;
   const show = () => {
-    const seconds = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
+    const seconds = Math.max(0, Math.ceil((deadline - Date.now() - ahead) / 1000));
     left.textContent = text.replace("{time}", `\u2066${clock(seconds)}\u2069`);
     if (seconds === 0) clearInterval(ticking);
   };

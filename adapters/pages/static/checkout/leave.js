@@ -4,6 +4,9 @@
 const SECONDS = 8;
 
 let leaving = 0;
+let left = SECONDS;
+/** Where to: news on the way there do not begin the time again. */
+let towards = "";
 /** Said once, whatever becomes of the payment afterwards. */
 let staying = false;
 
@@ -12,7 +15,8 @@ export function leave() {
   const onward = /** @type {HTMLAnchorElement | null} */ (document.querySelector("#onward"));
   const note = /** @type {HTMLElement | null} */ (document.querySelector("#leaving"));
   if (!onward || !note || staying) return;
-  let left = SECONDS;
+  if (towards !== onward.href) [towards, left] = [onward.href, SECONDS];
+  if (left <= 0) return;
   const words = note.querySelector("span");
   const show = () => {
     if (words) words.textContent = (note.dataset.text ?? "").replace("{seconds}", String(left));
@@ -23,10 +27,11 @@ export function leave() {
     clearInterval(leaving);
     note.hidden = true;
   };
-  note.querySelector("button")?.addEventListener("click", () => {
+  const stay = note.querySelector("button");
+  if (stay) stay.onclick = () => {
     staying = true;
     stop();
-  });
+  };
   leaving = setInterval(() => {
     left -= 1;
     show();

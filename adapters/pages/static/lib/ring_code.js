@@ -1,9 +1,10 @@
 // The drawn code: 35 bytes with their parity, on six rings around a disc (protocol a.6).
 
-import { concat } from "./bytes.js";
+import { concat, equal } from "./bytes.js";
 
 const HEADER = [2, 0];
-const START_MARK = [0xb2, 0xcb, 0x25, 0xc6];
+/** What the innermost ring shows, the same on every code. */
+export const START_MARK = [0xb2, 0xcb, 0x25, 0xc6];
 // The generator's coefficients below x^13, from x^12 down. It has the root 1 twice, so no stock encoder fits.
 const GENERATOR = [69, 51, 52, 53, 170, 195, 24, 83, 8, 35, 170, 180, 97];
 
@@ -38,6 +39,18 @@ export function encode(payload) {
     });
   }
   return concat(register, data);
+}
+
+/**
+ * The payload of a code that was put right, if it is one.
+ * @param {Uint8Array} word 35 bytes: header and payload, and behind them the parity
+ * @returns {Uint8Array | undefined} 20 bytes
+ */
+export function payloadOf(word) {
+  const payload = word.slice(HEADER.length, HEADER.length + 20);
+  const code = encode(payload);
+  // Also where the parity's thirteenth root, which corrects nothing, and the header are wrong.
+  return equal(concat(word.subarray(HEADER.length + 20), word.subarray(0, HEADER.length + 20)), code) ? payload : undefined;
 }
 
 /**

@@ -110,6 +110,8 @@ export class Stream {
    */
   async run(what, each) {
     await this.opened;
+    // Lost between then and now: nothing would tell of it any more, and what is sent into it vanishes without a word.
+    if (this.socket.readyState !== WebSocket.OPEN) return undefined;
     return new Promise((resolve) => {
       this.socket.onclose = () => resolve(undefined);
       this.socket.onmessage = ({ data }) => {

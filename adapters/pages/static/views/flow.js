@@ -7,12 +7,15 @@ import * as messages from "../lib/messages.js";
 import * as options from "../lib/options.js";
 import { CallError, Stream, call } from "../lib/rpc.js";
 import { rendezvous } from "../lib/keys.js";
+import { jittered, sleep } from "../lib/pace.js";
 
 // A node that restarts is back within seconds; one that is down for longer is not to be met by all its browsers at once.
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 // What ends without a message to the code's holders, as an intent that the merchant takes back, is seen at the latest then.
 const LOOK_EVERY = 60_000;
+// For how a payment stands that was accepted: when nobody can say it, the node's word that it was is all there is.
+const LOOKS = 3;
 
 /**
  * Where a payment or a login stands, for people.
@@ -27,7 +30,8 @@ export class Flow {
   /**
    * @param {options.Options} given
    * @param {string} url of the node's calls
-   * @param {{ state: (state: State, detail?: string) => void, message: (kind: string) => void }} tell
+   * @param {{ state: (state: State, detail?: string) => void, message: (kind: string) => void, intent: (intent: any) => void }}
+   *   tell `intent` as the native interface shows it, each time it was looked at
    */
   constructor(given, url, tell) {
     this.given = given;
@@ -38,6 +42,10 @@ export class Flow {
     /** @type {Stream | undefined} */
     this.stream = undefined;
     this.timers = new Set();
+    /** How often it was open after its deadline: the node's clock decides, and this one may be ahead. */
+    this.late = 0;
+    /** Whether the node has said that a payment was accepted. */
+    this.accepted = false;
   }
 
   /**
@@ -73,7 +81,7 @@ export class Flow {
       // A node ends its streams after a while; the next one is nothing to speak of.
       if (lasted && timedOut) continue;
       this.move("offline");
-      await this.sleep(pause * (0.75 + Math.random() / 2));
+      await this.sleep(jittered(pause));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   }
@@ -102,7 +110,7 @@ export class Flow {
   async status() {
     const body = messages.getStatus(this.intent);
     const status = messages.readStatus(await call(this.url, { service: "MicroPayment", method: "getStatus", body }));
-    if (status.intentSubmitted) this.move("done");
+    if (status.intentSubmitted) await this.submitted();
     return status;
   }
 
@@ -122,31 +130,60 @@ export class Flow {
     if (this.ended) return;
     this.tell.message(kind);
     if (kind === "codeScanned") this.move("scanned");
-    else if (kind === "intentSubmitted") this.move("done");
+    else if (kind === "intentSubmitted") void this.submitted();
     else if (kind === "clientRejectedPayment" || kind === "clientRejectedLogin") this.move("declined");
   }
 
-  /** Looks how the intent stands. A failure is none of the payment: the next look may be better. */
+  /**
+   * A payer's payment was accepted, which stays true when it fails afterwards (protocol b.2): what became of it has the last word.
+   */
+  async submitted() {
+    this.accepted = true;
+    let pause = FIRST_PAUSE;
+    for (let looks = 1; !this.ended && looks <= LOOKS; looks += 1) {
+      if (await this.look()) break;
+      await sleep(jittered(pause));
+      pause *= 2;
+    }
+    this.move("done");
+  }
+
+  /**
+   * Looks how the intent stands; whether that could be seen. A failure is none of the payment: the next look may be better.
+   * @returns {Promise<boolean>}
+   */
   async look() {
     try {
       const answer = await fetch(`/v1/intents/${this.pair.id}`, { cache: "no-store" });
-      if (!answer.ok || this.ended) return;
-      const { state, expires_at: deadline, reason } = await answer.json();
+      if (!answer.ok) return false;
+      const intent = await answer.json();
+      if (this.ended) return true;
+      this.tell.intent(intent);
+      const { state, expires_at: deadline, reason } = intent;
       if (state === "scheduled" || state === "confirmed") this.move("done");
       else if (state === "canceled") this.move("canceled");
       else if (state === "expired") this.move("expired");
       else if (state === "rejected" || state === "failed") this.move("failed", reason);
-      else this.expire(Date.parse(deadline));
+      else this.expire(Date.parse(deadline), Date.parse(answer.headers.get("date") ?? ""));
+      return true;
     } catch {
       // Asked again when the page is seen again, or a minute later.
+      return false;
     }
   }
 
-  /** Looks again when the deadline is past. @param {number} deadline */
-  expire(deadline) {
-    const left = deadline - Date.now();
+  /**
+   * Looks again when the deadline is past, by the clock that decides it.
+   * @param {number} deadline
+   * @param {number} now the node's, if it said so
+   */
+  expire(deadline, now) {
+    const left = deadline - (Number.isNaN(now) ? Date.now() : now);
     // Timers of browsers hold 31 bits of milliseconds; the look of every minute comes before.
-    if (!this.deadline && left < LOOK_EVERY) this.deadline = this.after(Math.max(left, 0) + 1000, () => {
+    if (this.deadline || !(left < LOOK_EVERY)) return;
+    const pause = Math.min(1000 * 2 ** this.late, LOOK_EVERY);
+    this.late += 1;
+    this.deadline = this.after(Math.max(left, 0) + jittered(pause), () => {
       this.deadline = undefined;
       void this.look();
     });

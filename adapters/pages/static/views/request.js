@@ -5,6 +5,7 @@ import { clientSecret } from "../lib/scan_code.js";
 import { decode } from "../lib/options.js";
 import { draw } from "../lib/ring_code.js";
 import { here } from "../lib/rpc.js";
+import { sleep } from "../lib/pace.js";
 import { Channel, opened } from "./channel.js";
 import { deepLink, hasApp, obstacle, rememberApp, walletLink } from "./device.js";
 import { Flow } from "./flow.js";
@@ -16,6 +17,8 @@ const SHOW_END = 1200;
 const APP_OPENS_WITHIN = 5000;
 // As the official views do before a modal that was closed counts as canceled.
 const CLOSING = 800;
+// And for as long the node is waited for, to say whether it was paid in the meantime.
+const LAST_WORD = 3000;
 
 const { mode, device, wallet } = document.body.dataset;
 const isLogin = mode === "login";
@@ -32,6 +35,8 @@ let lang = language(undefined);
 /** What the merchant's page is told when the view is closed. */
 let onClose = isLogin ? "clientRejectedLogin" : "clientRejectedPayment";
 let closing = false;
+/** The end of the view is told once. */
+let told = false;
 
 channel.on("updatedClientSecret", ({ value }) => Object.assign(options, { clientSecret: String(value), idempotencyKey: undefined }));
 channel.on("updatedIdempotencyKey", ({ value }) => Object.assign(options, { idempotencyKey: String(value), clientSecret: undefined }));
@@ -52,8 +57,7 @@ function show() {
     const title = heading();
     part("title").textContent = title;
     document.title = title;
-    const name = !isLogin && (options.login?.domain ?? short(options.destination));
-    part("to").textContent = name ? say(lang, "to", { name: isolated(lang, String(name)) }) : "";
+    if (!isLogin) name(short(options.destination));
   } catch (error) {
     fail(/** @type {Error} */ (error).message);
   }
@@ -73,7 +77,7 @@ async function begin() {
   if (!options.clientSecret && !options.idempotencyKey) {
     options.clientSecret = clientSecret(crypto.getRandomValues(new Uint8Array(11)));
   }
-  flow = new Flow(options, here(), { state, message });
+  flow = new Flow(options, here(), { state, message, intent: proved });
   try {
     const { payload, intent } = await flow.prepare();
     document.body.dataset.intent = intent;
@@ -164,7 +168,13 @@ function message(/** @type {string} */ kind) {
 /** @param {string} event */
 function end(event) {
   closing = true;
-  setTimeout(() => channel.emit(event), SHOW_END);
+  setTimeout(() => leave(event), SHOW_END);
+}
+
+/** @param {string} event */
+function leave(event) {
+  if (!told) channel.emit(event);
+  told = true;
 }
 
 /** @param {string} detail */
@@ -178,17 +188,29 @@ async function close() {
   if (closing) return;
   closing = true;
   document.body.dataset.closing = "";
-  const asked = flow && !flow.ended ? flow.status().catch(() => undefined) : undefined;
-  const waited = new Promise((resolve) => setTimeout(resolve, CLOSING));
-  const [status] = await Promise.all([asked && Promise.race([asked, waited]), waited]);
+  const asked = flow && !flow.ended ? flow.status().catch(() => {}) : undefined;
+  await Promise.all([asked && Promise.race([asked, sleep(LAST_WORD)]), sleep(CLOSING)]);
+  // Whoever told it: the answer, or the stream while it was waited for.
+  const paid = flow?.state === "done" || (flow?.accepted && !flow.ended);
   flow?.close();
-  // When it did, the end of the view is already on its way.
-  if (!status?.intentSubmitted) channel.emit(onClose);
+  leave(paid ? "intentSubmitted" : onClose);
 }
 
-function heading() {
-  if (isLogin) return say(lang, "loginTitle", { domain: isolated(lang, String(options.login?.domain ?? "")) });
-  return say(lang, "payTitle", { amount: money(lang, options.currency?.toLowerCase() ?? "", options.amount ?? Number.NaN) });
+/** What is asked for. A site is named when the node has seen it proved: the options behind the `#` can be anybody's. */
+function heading(domain = "") {
+  if (isLogin) return domain ? say(lang, "loginTitle", { domain: isolated(lang, domain) }) : say(lang, "login");
+  return say(lang, "payTitle", { amount: money(lang, options.currency ?? "", options.amount ?? Number.NaN) });
+}
+
+/** Who asks, as the node knows it. @param {any} intent */
+function proved({ terms, login }) {
+  if (isLogin && login?.domain) part("title").textContent = document.title = heading(login.domain);
+  else if (terms?.site?.verifier) name(terms.site.domain);
+}
+
+/** @param {string | undefined} who */
+function name(who) {
+  part("to").textContent = who ? say(lang, "to", { name: isolated(lang, who) }) : "";
 }
 
 /** An account is too long to be read, and its ends tell it from another. */

@@ -1,5 +1,7 @@
 // What views say, in each language. Every text is there in every language; a test sees to it.
 
+import { hundredthsOf } from "../lib/scan_code.js";
+
 /** @type {Record<string, Record<string, string>>} */
 export const TEXTS = {
   en: {
@@ -144,15 +146,16 @@ export function say(lang, key, blanks = {}) {
 }
 
 /**
- * An amount as people write it there.
+ * An amount as people write it there: the one that the code carries, which is not always the nearest.
  * @param {string} lang
- * @param {string} currency
+ * @param {string} currency in either case
  * @param {number} amount
  */
 export function money(lang, currency, amount) {
+  const exact = Number(hundredthsOf(amount)) / 100;
   const digits = { maximumFractionDigits: 2 };
-  if (currency === "kin") return isolated(lang, `${new Intl.NumberFormat(lang, digits).format(amount)} Kin`);
-  return isolated(lang, new Intl.NumberFormat(lang, { style: "currency", currency, ...digits }).format(amount));
+  if (currency.toLowerCase() === "kin") return isolated(lang, `${new Intl.NumberFormat(lang, digits).format(exact)} Kin`);
+  return isolated(lang, new Intl.NumberFormat(lang, { style: "currency", currency, ...digits }).format(exact));
 }
 
 /** Whether a language is written from right to left. @param {string} lang */

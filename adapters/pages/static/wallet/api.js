@@ -12,11 +12,17 @@ const WORDS = /** @type {Record<string, string>} */ ({
 
 /** A refusal that the node explains. */
 export class Refused extends Error {
-  /** @param {{ code?: string, message?: string }} problem */
-  constructor({ code = "", message = "The node refuses without saying why." }) {
+  /** @param {{ code?: string, message?: string }} problem @param {number} status of HTTP */
+  constructor({ code = "", message = "The node refuses without saying why." }, status) {
     const words = WORDS[code];
     super(words === undefined ? message : `${words} (${code}).`);
     this.code = code;
+    this.status = status;
+  }
+
+  /** Whether the node has decided against it, and not just failed to answer. */
+  get isFinal() {
+    return this.code !== "" && this.status < 500;
   }
 }
 
@@ -52,7 +58,7 @@ export async function raw(path, body) {
   } catch {
     // Whatever stands in between answers in its own words, which say nothing here.
   }
-  throw new Refused(problem);
+  throw new Refused(problem, answer.status);
 }
 
 /**

@@ -1,38 +1,53 @@
-// QR codes by the camera, where the browser reads them itself.
+// The wallet's camera: one button turns it on and off, and what it finds is opened as if it had been typed.
 
-// Not yet among the types that editors know of browsers.
-const { BarcodeDetector } = /** @type {any} */ (globalThis);
+import { hex } from "../lib/bytes.js";
+import { scan } from "../scan/camera.js";
 
-/** Whether it does. */
-export async function canScan() {
-  if (BarcodeDetector === undefined || navigator.mediaDevices?.getUserMedia === undefined) return false;
-  try {
-    return (await BarcodeDetector.getSupportedFormats()).includes("qr_code");
-  } catch {
-    return false;
-  }
+const WORDS = {
+  on: "Scan with the camera",
+  off: "Turn the camera off",
+  hold: "Hold a ring code or a QR code in front of the camera. Its pictures stay in this browser.",
+  help: "Nothing found yet. The whole code has to be in the picture, sharp and not too far away; a brighter screen helps.",
+  hidden: "The camera was turned off because the page was left.",
+};
+
+/** @type {AbortController | undefined} */
+let running;
+
+/** Turns it off. */
+export function stop() {
+  running?.abort();
 }
 
 /**
- * Shows what the camera sees until a code is found.
- * @param {HTMLVideoElement} video
- * @param {AbortSignal} signal ends it without a code
- * @returns {Promise<string | undefined>}
+ * Turns the camera on, or off if it is on.
+ * @param {{ button: HTMLElement, video: HTMLVideoElement, note: HTMLElement }} parts
+ * @returns {Promise<string | undefined>} what was found, as people would type it; nothing when it was turned off
  */
-export async function scan(video, signal) {
-  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  try {
-    const detector = new BarcodeDetector({ formats: ["qr_code"] });
-    video.srcObject = stream;
-    await video.play();
-    while (!signal.aborted) {
-      const [found] = await detector.detect(video);
-      if (found !== undefined) return found.rawValue;
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
+export async function toggle({ button, video, note }) {
+  if (running !== undefined) {
+    stop();
     return undefined;
+  }
+  running = new AbortController();
+  button.textContent = WORDS.off;
+  note.textContent = WORDS.hold;
+  video.hidden = note.hidden = false;
+  // On a phone the picture would begin below the screen.
+  button.scrollIntoView();
+  let left = "";
+  try {
+    const found = await scan(video, running.signal, () => {
+      note.textContent = WORDS.help;
+    });
+    if (found === "hidden") left = WORDS.hidden;
+    if (typeof found === "string") return undefined;
+    return "text" in found ? found.text : hex(found.payload);
   } finally {
-    for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
+    running = undefined;
+    button.textContent = WORDS.on;
+    note.textContent = left;
+    video.hidden = true;
+    note.hidden = left === "";
   }
 }

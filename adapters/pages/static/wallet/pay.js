@@ -3,8 +3,9 @@
 import { encode as base58 } from "../lib/base58.js";
 import { base64, fromBase64 } from "../lib/bytes.js";
 import { clientRejectedLogin, clientRejectedPayment, codeScanned, sendMessage } from "../lib/messages.js";
+import { jittered, sleep } from "../lib/pace.js";
 import { call, here } from "../lib/rpc.js";
-import { ask } from "./api.js";
+import { Refused, ask } from "./api.js";
 import { keyOf } from "./given.js";
 import * as payments from "./payment.js";
 import { signedTerms } from "./terms.js";
@@ -12,6 +13,7 @@ import { signedTerms } from "./terms.js";
 /** How long the end of a payment is waited for at a time, in milliseconds. */
 const WAIT = 10_000;
 const PAUSE = 250;
+const LONGEST_PAUSE = 15_000;
 const ROUNDS = 30;
 
 /**
@@ -57,24 +59,61 @@ export async function quote({ id, terms }, payer) {
   return payment;
 }
 
+/** Nobody can say whether the payment was accepted. The same one again cannot pay twice. */
+export class Unanswered extends Error {}
+
 /**
- * Signs and submits, and waits for the end. The same payment again is answered as the first time, so a lost answer is asked for
- * again.
+ * Signs and submits; returns when the payment was accepted.
  * @param {payments.Payment} payment
  * @param {import("../lib/keys.js").KeyPair} key the payer's
- * @returns {Promise<any>} the intent
  */
 export async function submit(payment, key) {
   const bytes = payments.write(payment);
   const submission = { payer: key.id, payload: base64(bytes), signature: base58(await key.sign(bytes)) };
-  const path = `/v1/intents/${payment.intent}`;
-  await ask(`${path}/submissions`, submission);
-  let intent = await ask(path);
-  for (let round = 0; round < ROUNDS && intent.state === "scheduled"; round += 1) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
-    intent = await ask(`${path}?after=${intent.revision}&wait_ms=${WAIT}`);
+  try {
+    await ask(`/v1/intents/${payment.intent}/submissions`, submission);
+  } catch (error) {
+    const isRefused = error instanceof Refused && error.isFinal;
+    if (isRefused && error.code !== "intent_already_submitted") throw error;
+    // It may have been this payer: an answer that was lost, or another tab.
+    if (await isPaidBy(payment)) return;
+    throw isRefused ? error : new Unanswered(/** @type {Error} */ (error).message);
   }
-  return intent;
+}
+
+/**
+ * Waits for the end of an accepted payment. A question that fails changes nothing of it, and is asked again.
+ * @param {string} id the intent's
+ * @returns {Promise<any>} the intent; nothing if the end is not to be had within minutes
+ */
+export async function end(id) {
+  let [pause, revision] = [PAUSE, -1];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const began = performance.now();
+    try {
+      const intent = await ask(`/v1/intents/${id}${revision < 0 ? "" : `?after=${revision}&wait_ms=${WAIT}`}`);
+      if (intent.state !== "scheduled") return intent;
+      // Without news the node answers late, unless it lets nobody wait just now.
+      const isHasty = intent.revision === revision && performance.now() - began < WAIT / 10;
+      pause = isHasty ? longer(pause) : PAUSE;
+      revision = intent.revision;
+    } catch {
+      pause = longer(pause);
+    }
+    await sleep(jittered(pause));
+  }
+  return undefined;
+}
+
+/** @param {number} pause */
+function longer(pause) {
+  return Math.min(pause * 2, LONGEST_PAUSE);
+}
+
+/** Whether the intent was paid by this payer. Who cannot tell says no. @param {payments.Payment} payment */
+async function isPaidBy({ intent, payer }) {
+  const known = await ask(`/v1/intents/${intent}`).catch(() => undefined);
+  return known?.payment?.payer === payer;
 }
 
 /** Tells the merchant that the payer will not. @param {Seen} seen */

@@ -129,7 +129,14 @@ export function check(payment, { node, intent, payer, terms, now }) {
   if (!same) wrong("its fees differ");
   const rest = by("destination");
   if (rest.length !== 1 || rest[0].destination !== terms.destination) wrong("the rest does not go to the destination");
-  if (payment.validUntil > BigInt(Math.floor(now)) * 1000n + MAX_VALIDITY) wrong("it would stay valid for too long");
+  // By this device's clock: a node that is not believed is not asked for the time either.
+  if (payment.validUntil > BigInt(Math.floor(now)) * 1000n + MAX_VALIDITY) {
+    const time = (/** @type {number} */ at) => (Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : "the end of time");
+    wrong(
+      `it would stay valid for too long, until ${time(Number(payment.validUntil / 1000n))}, while this device's clock says ` +
+        `${time(now)}. If that clock is wrong, set it right and open the request again`,
+    );
+  }
 }
 
 /** What the amount is worth at the payment's rate, to the nearest quark, halves up. @param {Payment} payment */

@@ -24,7 +24,13 @@ export async function loadKey() {
 
 /** @param {Keys} keys */
 export async function saveKey({ publicKey, secret, sites }) {
-  await ask(KEYS, "readwrite", (store) => store.put({ publicKey, secret, sites }, "owner"));
+  try {
+    // Never in the place of another: what that one holds would be lost.
+    await ask(KEYS, "readwrite", (store) => store.add({ publicKey, secret, sites }, "owner"));
+  } catch (error) {
+    if (/** @type {Error} */ (error).name !== "ConstraintError") throw error;
+    throw new Error("There is a key in this browser already, made in another tab. Nothing was changed: reload this page to use it.");
+  }
 }
 
 /** Forgets everything. */

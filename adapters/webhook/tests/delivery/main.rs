@@ -2,6 +2,7 @@
 //! blocks the others, one merchant's dead server stops everybody's.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clock;
 mod many;
 mod one;
 mod support;

@@ -100,14 +100,21 @@ async fn nothing_is_lost_when_a_node_is_killed_and_what_comes_twice_has_one_id()
         node.pay(n).await;
     }
     node.engine.shutdown().unwrap();
+    let mut kills_in_the_middle = 0;
     for life in 0..20_u64 {
         let node = Node::on(&log, &clock).await;
         let (deliverer, _) = node.deliverer(door.clone(), Duration::from_secs(3));
         tokio::time::sleep(Duration::from_millis(life % 7)).await;
         // Killed: neither the deliverer nor its calls are asked to end.
         deliverer.abort();
+        let mut open = 0;
+        for n in 0..deliveries {
+            open += usize::from(node.webhook(n).await.delivery != Delivery::Delivered);
+        }
+        kills_in_the_middle += usize::from(open > 0);
         node.engine.shutdown().unwrap();
     }
+    assert!(kills_in_the_middle > 0, "everybody had been told at every kill");
     let node = Node::on(&log, &clock).await;
     let (mut deliverer, shutdown) = node.deliverer(door.clone(), Duration::from_secs(3));
     for n in 0..deliveries {
@@ -122,7 +129,7 @@ async fn nothing_is_lost_when_a_node_is_killed_and_what_comes_twice_has_one_id()
     }
     assert_eq!(ids.len(), usize::from(deliveries), "some were not told");
     let twice = ids.values().filter(|ids| ids.len() > 1).count();
-    println!("{twice} of {deliveries} were told more than once");
+    println!("{kills_in_the_middle} kills in the middle, {twice} of {deliveries} told more than once");
     for ids in ids.values() {
         assert!(ids.iter().all(|id| *id == ids[0]), "one delivery came under two ids: {ids:?}");
     }

@@ -29,12 +29,16 @@ async fn a_merchant_hears_once_and_provably_that_it_was_paid() {
     let (node, merchant) = (Node::new().await, Merchant::open().await);
     let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
     node.ask(1, "http://shop.example/200").await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(merchant.heard().is_empty(), "told before anybody paid");
+    // Whoever delivers this has come past what was asked before it.
+    node.ask(2, "http://shop.example/other/200").await;
+    node.pay(2).await;
+    node.webhook_after(2, 1).await;
+    let told: Vec<_> = merchant.heard().into_iter().map(|heard| heard.path).collect();
+    assert_eq!(told, ["/other/200"], "told before anybody paid");
     node.pay(1).await;
     let webhook = node.webhook_after(1, 1).await;
     assert_eq!(webhook.delivery, Delivery::Delivered);
-    let heard = &merchant.heard()[0];
+    let heard = &merchant.heard()[1];
     assert_eq!(heard.headers["content-type"], "application/jwt");
     let want = format!(
         r#"{{"amount":5,"currency":"KIN","destination":"{MERCHANT}","exchangeRate":1,"fees":0,"intent":"{}","quarks":500000,"state":"SUBMITTED"}}"#,
@@ -44,11 +48,11 @@ async fn a_merchant_hears_once_and_provably_that_it_was_paid() {
 
     // Ordered again, it is the same delivery, by its id and to the byte.
     node.handle.execute(Request::Redeliver { intent: intent(1) }).await.unwrap();
-    let again = &merchant.heard_at_least(2).await[1];
+    let again = &merchant.heard_at_least(3).await[2];
     assert_eq!((&again.headers[ID_HEADER], &again.body), (&heard.headers[ID_HEADER], &heard.body));
     shutdown.cancel();
     deliverer.join().await.unwrap();
-    assert_eq!(merchant.heard().len(), 2);
+    assert_eq!(merchant.heard().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +213,7 @@ async fn a_call_that_this_node_had_no_place_for_uses_up_no_attempt_of_the_mercha
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
     let (log, merchant) = (MemoryLog::new(), Merchant::open().await);
-    let node = Node::on(&log, &ManualClock::new(Timestamp(90_000_000_000))).await;
+    let node = Node::on(&log, &ManualClock::new(Timestamp(80_000_000_000))).await;
     node.ask(1, "http://shop.example/200").await;
     node.pay(1).await;
     node.engine.shutdown().unwrap();
@@ -223,9 +227,9 @@ async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
     deliverer.join().await.unwrap();
 }
 
-/// By the clock that was right again the delivery that waited for its turn was due no more, and it was forgotten for a minute.
+/// By a clock that was set back, what waited for its turn would be due no more, and be forgotten for a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_costs_it_no_more_than_that() {
+async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_does_not_make_it_wait_again() {
     let (node, merchant) = (Node::new().await, Merchant::open().await);
     let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
     let began = node.clock.now();
@@ -244,9 +248,6 @@ async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_costs_it_n
     node.clock.set(began);
     node.webhook_after(2, 1).await;
     node.webhook_after(3, 1).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(node.webhook(1).await.attempts.len(), 1, "called before its time");
-    node.clock.advance(Duration::from_secs(1));
     let begun = Instant::now();
     node.webhook_after(1, 2).await;
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());

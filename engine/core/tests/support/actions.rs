@@ -338,7 +338,9 @@ impl Run<'_> {
     fn pay_in_words(&mut self) {
         let (seed, payer_seed) = (self.one_that_is(Status::Created), 100 + self.below(PAYERS));
         let Ok(mut payment) = self.world.priced(seed, payer_seed) else { return };
-        let off = [0, 1, 100_100, 100_101][usize::from(self.below(4))];
+        let total = payment.transfers.iter().map(|transfer| transfer.quarks.get()).sum::<u64>();
+        let most = (total / 1_000).min(100_100);
+        let off = [0, 1, most, most + 1][usize::from(self.below(4))];
         let fee = [0, 499_999, 500_000][usize::from(self.below(3))];
         let last = payment.transfers.last_mut().expect("never empty");
         last.quarks = Quarks::new(last.quarks.get().saturating_add(off));

@@ -428,6 +428,17 @@ pub fn check_table(table: &dyn Table) {
     );
     assert_eq!(scan(b"", 2), under(&[("a", "first"), ("b", "bare")]), "a scan keeps to its limit");
     assert_eq!(scan(&[255], 2), Vec::new(), "a prefix nothing has finds nothing");
+    for (from, limit, found) in [
+        ("", 1, &[("b/1", "another")][..]),
+        ("b/1", 9, &[("b/1", "another"), ("b/2", "two")]),
+        ("b/1\0", 9, &[("b/2", "two")]),
+        ("b/2\0", 9, &[]),
+        ("c", 9, &[]),
+    ] {
+        let portion = table.scan_from(b"b/", from.as_bytes(), limit);
+        let portion = portion.unwrap_or_else(|error| panic!("scan_from: {error}"));
+        assert_eq!(portion, under(found), "a scan that goes on begins at {from:?}");
+    }
     for _ in 0..2 {
         table.delete(b"b/1").unwrap_or_else(|error| panic!("delete, also of what is not there: {error}"));
         assert_eq!(get(b"b/1"), None, "what was deleted is gone");

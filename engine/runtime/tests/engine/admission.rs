@@ -10,8 +10,8 @@ use quittance_runtime::log::MemoryLog;
 use quittance_runtime::{Admission, Clock as _, Engine, Error, Handle, ManualClock};
 
 use crate::support::{
-    cancel, create, create_for, create_until, deposit, intent, is_overloaded, noon, options, quoted, settled,
-    submit,
+    cancel, create, create_for, create_padded, create_until, deposit, intent, is_overloaded, noon, options,
+    quoted, settled, submit,
 };
 
 fn limited(admission: Admission) -> (Engine, Handle, ManualClock) {
@@ -51,6 +51,19 @@ fn the_log_is_filled_from_outside_no_faster_than_the_operator_says() {
     assert_eq!(admitted(&handle, (5..=20).map(create)), 1, "one each quarter of a second");
     clock.advance(Duration::from_secs(3_000));
     assert_eq!(admitted(&handle, (6..=20).map(create)), 4, "time that nobody used is not saved up");
+}
+
+/// Lost if this fails: whoever pads what it signs fills disk and memory several times as fast as the operator says.
+#[test]
+fn what_is_padded_counts_for_as_much_as_it_takes() {
+    let (_engine, handle, clock) =
+        limited(Admission { new_per_second: NonZeroU32::new(4), ..Admission::default() });
+    // A metadata of 2 KiB: three units, so that the second one finds the rate used up for half a second.
+    assert_eq!(admitted(&handle, (1..=9).map(create_padded)), 2);
+    clock.advance(Duration::from_millis(500));
+    assert_eq!(admitted(&handle, (10..=19).map(create)), 0);
+    clock.advance(Duration::from_millis(250));
+    assert_eq!(admitted(&handle, (10..=19).map(create)), 1);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use quittance_runtime::log::{EventLog, MemoryLog};
 use quittance_runtime::{Engine, Error};
 
 use crate::support::{
-    Gate, GatedLog, create, deposit, digest, eventually, noon, options, quoted, ready, settled, start, submit,
+    Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, quoted, ready,
+    settled, start, submit,
 };
 
 #[test]
@@ -68,14 +69,13 @@ fn requests_that_come_while_a_commit_syncs_share_the_next_one() {
     let first = handle.begin(deposit(0)).unwrap();
     eventually("the append begins", || gate.arrived() == before + 1);
     let tickets: Vec<_> = (1..=1_000).map(|number| handle.begin(deposit(number)).unwrap()).collect();
-    // The last of them has come through the verifier once this is answered by the queue behind it.
-    thread::sleep(std::time::Duration::from_millis(200));
+    eventually_decided(&handle, Position(1_002));
     gate.set(false);
     first.wait_blocking().unwrap();
     for ticket in tickets {
         ticket.wait_blocking().unwrap();
     }
-    assert!(gate.arrived() - before < 500, "one sync each: {}", gate.arrived() - before);
+    assert_eq!(gate.arrived() - before, 2, "more syncs than one for all that waited");
 }
 
 #[test]

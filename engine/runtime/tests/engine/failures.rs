@@ -7,7 +7,9 @@ use quittance_core::ids::Position;
 use quittance_runtime::log::{AppendError, EventLog, Fault, FaultyLog, MemoryLog};
 use quittance_runtime::{Engine, Error, Failure, ShutdownError, StartError};
 
-use crate::support::{Gate, GatedLog, create, deposit, digest, eventually, noon, options, start};
+use crate::support::{
+    Gate, GatedLog, create, deposit, digest, eventually, eventually_decided, noon, options, ready, start,
+};
 
 fn failed_append<T: std::fmt::Debug>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Failed(Failure::Append(_))))
@@ -27,15 +29,15 @@ fn after_a_failed_append_nothing_is_acknowledged_and_everybody_is_told() {
         let mut tickets = vec![handle.begin(deposit(2)).unwrap()];
         eventually("the append begins", || gate.arrived() > before);
         tickets.extend((3..=300).map(|number| handle.begin(deposit(number)).unwrap()));
-        let asker = handle.clone();
-        let query = std::thread::spawn(move || asker.query_blocking(quittance_core::state::State::digest));
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        let mut query = Box::pin(handle.query(quittance_core::state::State::digest));
+        assert!(ready(&mut query).is_none(), "{fault:?}: a query saw what is not durable");
+        eventually_decided(&handle, Position(301));
         gate.set(false);
         for ticket in tickets {
             let answer = ticket.wait_blocking();
             assert!(failed_append(&answer), "{fault:?}: {answer:?}");
         }
-        let answer = query.join().unwrap();
+        let answer = pollster::block_on(query);
         assert!(failed_append(&answer), "{fault:?}: a query saw what was lost: {answer:?}");
         assert!(
             failed_append(&handle.execute_blocking(deposit(1))),
@@ -141,7 +143,7 @@ fn a_writer_with_many_records_does_not_slip_in_behind_one_that_wrote_few() {
     gate.set(true);
     first.handle().execute_blocking(deposit(1)).unwrap();
     let tickets: Vec<_> = (900..1_000).map(|number| handle.begin(deposit(number)).unwrap()).collect();
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    eventually_decided(&handle, Position(101));
     gate.set(false);
     for ticket in tickets {
         assert!(failed_append(&ticket.wait_blocking()));

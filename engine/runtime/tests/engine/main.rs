@@ -4,6 +4,7 @@
 mod admission;
 mod archive;
 mod audit;
+mod clock;
 mod durability;
 mod failures;
 mod full;

@@ -57,14 +57,25 @@ pub(crate) fn create(seed: u8) -> Request {
 }
 
 pub(crate) fn create_for(seed: u8, destination: AccountId) -> Request {
-    create_with(seed, destination, None)
+    create_with(seed, destination, None, Metadata::default())
 }
 
 pub(crate) fn create_until(seed: u8, expires_at: Timestamp) -> Request {
-    create_with(seed, SHOP, Some(expires_at))
+    create_with(seed, SHOP, Some(expires_at), Metadata::default())
 }
 
-fn create_with(seed: u8, destination: AccountId, expires_at: Option<Timestamp>) -> Request {
+/// One that is as large as may be.
+pub(crate) fn create_padded(seed: u8) -> Request {
+    let entries = ["a", "b", "c", "d"].map(|key| (key, "-".repeat(500)));
+    create_with(seed, SHOP, None, Metadata::new(entries).unwrap())
+}
+
+fn create_with(
+    seed: u8,
+    destination: AccountId,
+    expires_at: Option<Timestamp>,
+    metadata: Metadata,
+) -> Request {
     let amount = NativeAmount::from_hundredths(500).unwrap();
     let terms = Terms {
         destination,
@@ -72,7 +83,7 @@ fn create_with(seed: u8, destination: AccountId, expires_at: Option<Timestamp>) 
         amount,
         fees: Vec::new(),
         expires_at,
-        metadata: Metadata::default(),
+        metadata,
         site: None,
     };
     let signature = sign(seed, &terms.signing_bytes(intent(seed)));
@@ -152,6 +163,18 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
         Poll::Ready(answer) => Some(answer),
         Poll::Pending => None,
     }
+}
+
+/// Waits until everything up to this position is decided, whether it is durable or not.
+pub(crate) fn eventually_decided(handle: &Handle, position: Position) {
+    let seen = Arc::new(AtomicU64::new(0));
+    eventually("all of them are decided", || {
+        let seen_here = seen.clone();
+        let look = move |state: &State| seen_here.store(state.position().0, Ordering::SeqCst);
+        // Looked at when its turn comes; its answer waits for the disk, and nobody waits for that.
+        assert!(!matches!(ready(handle.query(look)), Some(Err(_))));
+        seen.load(Ordering::SeqCst) >= position.0
+    });
 }
 
 /// Waits for what another thread brings about. The limit is for a broken test, not a promise about speed.

@@ -14,6 +14,7 @@ use axum::routing::{MethodRouter, any};
 use futures_util::FutureExt as _;
 use http_body::Frame;
 use tokio::time::{sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic_health::ServingStatus;
 use tonic_health::server::health_reporter;
@@ -37,19 +38,23 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         let _ = reporter.set_service_status(service, ServingStatus::Serving).now_or_never();
     }
     let shutdown = api.options.shutdown.clone();
+    // Whoever watches hears it before its stream ends.
+    let told = CancellationToken::new();
+    let telling = told.clone();
     api.options.tasks.spawn(async move {
         shutdown.cancelled().await;
         for service in SERVICES.iter().map(|(name, _)| *name).chain([""]) {
             reporter.set_service_status(service, ServingStatus::NotServing).await;
         }
+        telling.cancel();
     });
     let health = health.max_decoding_message_size(MAX_QUESTION_LEN);
-    let mut router = Router::new().route("/grpc.health.v1.Health/{*method}", guarded(health));
+    let mut router = Router::new().route("/grpc.health.v1.Health/{*method}", guarded(health, &told));
     let describe = || Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     match (describe().build_v1(), describe().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
-            let v1 = guarded(v1.max_decoding_message_size(MAX_QUESTION_LEN));
-            let v1alpha = guarded(v1alpha.max_decoding_message_size(MAX_QUESTION_LEN));
+            let v1 = guarded(v1.max_decoding_message_size(MAX_QUESTION_LEN), &told);
+            let v1alpha = guarded(v1alpha.max_decoding_message_size(MAX_QUESTION_LEN), &told);
             router = router
                 .route("/grpc.reflection.v1.ServerReflection/{*method}", v1)
                 .route("/grpc.reflection.v1alpha.ServerReflection/{*method}", v1alpha);
@@ -61,18 +66,20 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
     router
 }
 
-/// A service that knows of no limits, within those of this node.
-fn guarded<S>(service: S) -> MethodRouter<Api>
+/// A service that knows of no limits, within those of this node. Its streams end when everybody has been `told` that the node
+/// shuts down.
+fn guarded<S>(service: S, told: &CancellationToken) -> MethodRouter<Api>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
     S::Future: Send,
 {
+    let told = told.clone();
     any(async move |State(api): State<Api>, request: Request| -> Response {
         let service = service_fn(move |request: http::Request<Body>| {
-            let (api, service) = (api.clone(), service.clone());
+            let (api, service, told) = (api.clone(), service.clone(), told.clone());
             async move {
-                let answer = answer(&api, service, request).await;
+                let answer = answer(&api, service, told, request).await;
                 Ok(answer.unwrap_or_else(|status| words::told(&status).into_http()))
             }
         });
@@ -83,6 +90,7 @@ where
 async fn answer<S>(
     api: &Api,
     service: S,
+    told: CancellationToken,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, Status>
 where
@@ -95,10 +103,9 @@ where
     let deadline = deadline::deadline(request.headers(), longest)?;
     let answered = timeout_at(deadline, service.oneshot(request)).await.map_err(|_| deadline::passed())?;
     let Ok(response) = answered;
-    let shutdown = api.options.shutdown.clone();
     let over = Box::pin(async move {
         tokio::select! {
-            () = shutdown.cancelled() => hub::shutting_down(),
+            () = told.cancelled() => hub::shutting_down(),
             () = sleep_until(deadline) => deadline::passed(),
         }
     });

@@ -1,6 +1,8 @@
 //! What is signed beside the actions: transactions, accounts, and what records say of it.
 
 use super::*;
+use crate::proto::code::common::v1::AccountType;
+use crate::proto::code::user::v1 as user;
 
 pub(super) fn nonces(count: u8) -> Vec<DurableNonce> {
     (0..count).map(|n| DurableNonce { account: PublicKey([n; 32]), value: [100 + n; 32] }).collect()
@@ -131,4 +133,35 @@ fn a_record_that_says_something_else_than_was_signed_is_found_out() {
     assert!(agreement::relationship(&signed, whose, "example.com", whose).is_err());
     assert!(agreement::relationship(&signed, key, "example.com", key).is_err());
     assert!(agreement::payment(&signed, &honest).is_err());
+
+    let open = SubmitActions::decode(draft.actions()).expect("actions").actions.remove(0).r#type;
+    let Some(Act::OpenAccount(mut open)) = open else { panic!("no account") };
+    open.authority_signature = None;
+    let consent = open.encode_to_vec();
+    assert_eq!(agreement::consent(&consent, whose, key), Ok(()));
+    assert_eq!(agreement::consent(&consent, key, key), Err("owner differs from what was signed".into()));
+    assert_eq!(
+        agreement::consent(&consent, whose, whose),
+        Err("authority differs from what was signed".into())
+    );
+    open.account_type = AccountType::Primary.into();
+    let primary = open.encode_to_vec();
+    assert_eq!(
+        agreement::consent(&primary, whose, key),
+        Err("account_type differs from what was signed".into())
+    );
+    assert!(agreement::consent(&signed, whose, key).is_err());
+
+    let intent = IntentId(INTENT.0);
+    let login = user::LoginToThirdPartyAppRequest {
+        intent_id: Some(common::IntentId { value: intent.0.to_vec() }),
+        user_id: Some(authority.public_key().into()),
+        signature: None,
+    };
+    let login = login.encode_to_vec();
+    assert_eq!(agreement::login(&login, intent, key), Ok(()));
+    assert_eq!(agreement::login(&login, intent, whose), Err("user_id differs from what was signed".into()));
+    let other = IntentId([3; 32]);
+    assert_eq!(agreement::login(&login, other, key), Err("intent_id differs from what was signed".into()));
+    assert!(agreement::login(&consent, intent, key).is_err());
 }

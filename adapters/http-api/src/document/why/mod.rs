@@ -10,7 +10,7 @@ use quittance_core::why;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{record, time};
+use super::{public_record, time};
 
 /// The most records of one intent that are explained. The rules keep intents far below it.
 pub const MAX_RECORDS: usize = 10_000;
@@ -73,7 +73,7 @@ impl From<&why::Step<'_>> for Step {
             from: state(step.from),
             to: state(step.to),
             guard: step.guard().map(Guard::from),
-            records: step.records.iter().map(|known| record(known)).collect(),
+            records: step.records.iter().map(|known| public_record(known)).collect(),
         }
     }
 }

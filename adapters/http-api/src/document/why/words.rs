@@ -41,7 +41,6 @@ pub(super) fn of(name: &str, data: &Value) -> Vec<String> {
             format!("{} asks", text(&data["login"], "domain")),
             format!("open until {}", text(data, "expires_at")),
         ],
-        "payment_intent.logged_in" => vec![format!("as {}", text(data, "user"))],
         "webhook.registered" => vec![format!("at {:?}", text(data, "url"))],
         "webhook.delivered" | "webhook.attempt_failed" => delivery(data),
         "settlement.attempt_sent"
@@ -89,12 +88,8 @@ fn submitted(data: &Value) -> Vec<String> {
 }
 
 fn delivery(data: &Value) -> Vec<String> {
-    let came = match (data["status"].as_u64(), data["error"].as_str()) {
-        (Some(status), _) => format!("it answered {status}"),
-        // A deliverer's words, with a stranger's in them.
-        (None, Some(error)) => format!("no answer: {error:?}"),
-        (None, None) => "no answer".into(),
-    };
+    let came =
+        data["status"].as_u64().map_or_else(|| "no answer".into(), |status| format!("it answered {status}"));
     let took = number(data, "latency_us") / 1_000;
     let mut lines = vec![format!("attempt {}: {came} after {took} ms", number(data, "attempt"))];
     if let Some(next) = data["next_attempt_at"].as_str() {

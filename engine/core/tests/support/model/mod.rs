@@ -350,7 +350,7 @@ impl Model {
             let (mut service_fee, mut total) = priced(&policy, terms, table, Some(payment.rate))?;
             if in_words {
                 let stated: u128 = payment.transfers.iter().map(|transfer| wide(transfer.quarks)).sum();
-                if stated.abs_diff(total) <= 100_100 && stated > 0 {
+                if stated.abs_diff(total) <= 100_100 && stated.abs_diff(total) * 1_000 <= total {
                     total = stated;
                 }
                 let first = payment.transfers[0];
