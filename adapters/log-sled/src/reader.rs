@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use quittance_core::frame::decode;
+use quittance_core::frame::{decode, header};
 use quittance_core::ids::Position;
 use quittance_runtime::log::{FrameBytes, LogError, LogReader};
 
@@ -44,17 +44,18 @@ enum Next {
 impl Frames {
     fn fetch(&mut self) -> Result<(), Failure> {
         // Whoever wants one record takes one frame and goes; whoever stays reads on in batches.
-        let (from, limit) = match self.next {
-            Next::Holding(position) => (self.first_of_the_frame_with(position)?, 1),
-            Next::From(position) => (position, BATCH),
+        let frames = match self.next {
+            Next::Holding(position) => match self.frame_with(position)? {
+                Some(frame) => vec![frame],
+                None => self.store.frames(position, 1)?,
+            },
+            Next::From(position) => self.store.frames(position, BATCH)?,
             Next::End => return Ok(()),
         };
-        let frames = self.store.frames(from, limit)?;
         self.next = match frames.last() {
             Some((first, bytes)) => {
-                // Frames that do not decode are the caller's to find: it checks the chain.
-                let end = decode(bytes).ok().and_then(|frame| frame.records.last().map(|last| last.position));
-                self.sound = end.unwrap_or(*first);
+                // A header that is wrong is the caller's to find: it checks the hash.
+                self.sound = last(*first, bytes).unwrap_or(*first);
                 Next::From(first.next())
             }
             None => Next::End,
@@ -63,15 +64,21 @@ impl Frames {
         Ok(())
     }
 
-    fn first_of_the_frame_with(&self, position: Position) -> Result<Position, Failure> {
-        let Some((first, bytes)) = self.store.frame_at_or_before(position)? else { return Ok(position) };
-        if first == position {
-            return Ok(first);
-        }
-        let ends_before = decode(&bytes)
-            .is_ok_and(|frame| frame.records.last().is_some_and(|last| last.position < position));
-        Ok(if ends_before { position } else { first })
+    /// The frame that holds a position, or that is damaged where it might; `None` if there is no such frame.
+    fn frame_with(&self, position: Position) -> Result<Option<(Position, Vec<u8>)>, Failure> {
+        let found = self.store.frame_at_or_before(position)?;
+        // Only a frame that is whole is passed over for what it says of itself.
+        let ends_before = |(first, bytes): &(Position, Vec<u8>)| {
+            last(*first, bytes).is_some_and(|last| last < position) && decode(bytes).is_ok()
+        };
+        Ok(found.filter(|frame| !ends_before(frame)))
     }
+}
+
+/// The position of the last record in a frame, as its header says.
+fn last(first: Position, bytes: &[u8]) -> Option<Position> {
+    let header = header(bytes).filter(|header| header.first == first)?;
+    Some(Position(first.0.checked_add(u64::from(header.count) - 1)?))
 }
 
 impl Iterator for Frames {

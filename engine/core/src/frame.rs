@@ -252,6 +252,8 @@ impl FrameBuilder {
     }
 
     fn begin(&mut self) {
+        // The next frame is about as long as the one before: growing to that would move its records several times.
+        self.bytes.reserve(self.done.last().map_or(0, |frame| frame.bytes.len()));
         self.bytes.extend_from_slice(&MAGIC);
         self.bytes.extend_from_slice(&VERSION.to_le_bytes());
         self.bytes.extend_from_slice(&self.tip.epoch.to_le_bytes());

@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::decide::{Decision, Verdict, decide, due};
 use crate::event::{Event, EventKind, Record, Subject};
 use crate::evolve::IllegalTransition;
-use crate::ids::{CausationId, IntentId, Position, Timestamp};
+use crate::ids::{CausationId, IntentId, Position, Revision, Timestamp};
 use crate::invariant;
 use crate::lifecycle::{self, Outcome};
 use crate::rejection::Rejection;
@@ -102,8 +102,9 @@ impl Core {
             }
             Input::Tick => {
                 for intent in due(&self.state, now) {
-                    let expired = Event::IntentExpired;
-                    self.record(now, causation, Some(intent), expired, &mut effects.records)?;
+                    let next =
+                        self.state.intent(&intent).map_or_else(|| first(intent), |known| known.next(intent));
+                    self.record(now, causation, Some(next), Event::IntentExpired, &mut effects.records)?;
                 }
             }
         }
@@ -121,13 +122,19 @@ impl Core {
             Ok(decision) => decision,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        if !foreseen(&self.state, command, &decision) {
+        let about = decision.intent.map(|id| (id, self.state.intent(&id)));
+        let from = about.and_then(|(_, known)| known).map(Intent::status);
+        if !foreseen(from, command, &decision) {
             let event = decision.events.first().map_or("nothing", Event::name);
             let (position, why) = (self.state.position().next(), "the lifecycle table has no such outcome");
             return Err(IllegalTransition { position, from: command.name(), event, why });
         }
+        // Looked up once: what one decision records about an intent follows, one upon the other.
+        let mut subject = about.map(|(id, known)| known.map_or_else(|| first(id), |known| known.next(id)));
         for event in decision.events {
-            self.record(now, causation, decision.intent, event, records)?;
+            self.record(now, causation, subject, event, records)?;
+            let previous = self.state.position();
+            subject = subject.map(|known| Subject { revision: known.revision.next(), previous, ..known });
         }
         let status = decision.intent.and_then(|id| self.state.intent(&id)).map(Intent::status);
         Ok(match decision.verdict {
@@ -141,34 +148,35 @@ impl Core {
         &mut self,
         now: Timestamp,
         causation: CausationId,
-        intent: Option<IntentId>,
+        subject: Option<Subject>,
         event: Event,
         records: &mut Vec<Record>,
     ) -> Result<(), IllegalTransition> {
-        let subject = intent.map(|intent| {
-            let (revision, previous) = self.state.next_revision(&intent);
-            Subject { intent, revision, previous }
-        });
         let position = self.state.position().next();
-        let record = Record { position, recorded_at: now, causation, subject, event };
+        // Made where it stays: a record is several hundred bytes.
+        let record: &Record =
+            records.push_mut(Record { position, recorded_at: now, causation, subject, event });
         if cfg!(debug_assertions) {
-            let before = intent.and_then(|id| self.state.intent(&id)).map(Intent::status);
-            self.state.apply(&record)?;
-            if let Err(violation) = invariant::check_record(before, &record, &self.state) {
+            let before = subject.and_then(|known| self.state.intent(&known.intent)).map(Intent::status);
+            self.state.apply(record)?;
+            if let Err(violation) = invariant::check_record(before, record, &self.state) {
                 panic!("{violation}, after {record:?}");
             }
         } else {
-            self.state.apply(&record)?;
+            self.state.apply(record)?;
         }
-        records.push(record);
         Ok(())
     }
 }
 
+/// The place of an intent's creation in its history.
+fn first(intent: IntentId) -> Subject {
+    Subject { intent, revision: Revision(0), previous: Position::START }
+}
+
 /// Whether the lifecycle table has this decision.
-fn foreseen(state: &State, command: &Command, decision: &Decision) -> bool {
+fn foreseen(from: Option<Status>, command: &Command, decision: &Decision) -> bool {
     let Some(kind) = command.kind() else { return true };
-    let from = decision.intent.and_then(|id| state.intent(&id)).map(Intent::status);
     let is = |foreseen: &[EventKind]| foreseen.iter().copied().eq(decision.events.iter().map(Event::kind));
     let edge = lifecycle::edge(from, kind);
     match (&decision.verdict, edge.outcome) {

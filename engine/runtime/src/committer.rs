@@ -90,7 +90,8 @@ impl Committer {
                 commits.push(commit);
             }
             let outcome = self.append(&mut commits);
-            for commit in commits {
+            // The last one first: whoever waits for several answers in the order of asking wakes up once, to all of them.
+            for commit in commits.into_iter().rev() {
                 match commit.release {
                     // There is room for one, and never a second under way.
                     Release::Checkpoint(frozen) if outcome.is_ok() => {

@@ -8,6 +8,7 @@ use quittance_core::ids::{IntentId, NodeId, Position, Timestamp};
 use quittance_core::machine::Accepted;
 use quittance_core::rejection::{Rejection, RejectionCode};
 use quittance_core::state::{Key, State};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::error::{Error, Failure};
@@ -333,6 +334,12 @@ impl Shared {
     /// Waits for an answer, or for the end of everybody who could give it: what was put into a queue after its reader had
     /// stopped would otherwise be waited for as long as anybody holds a [`Handle`].
     async fn answer<T>(&self, mut answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+        // What is there already is taken without a word to the other threads.
+        match answer.try_recv() {
+            Ok(answered) => return answered,
+            Err(TryRecvError::Closed) => return Err(self.gone()),
+            Err(TryRecvError::Empty) => {}
+        }
         let mut alive = self.alive.clone();
         tokio::select! {
             biased;

@@ -1,6 +1,7 @@
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use quittance_core::event::{Event, Record};
 use quittance_core::evolve::fold_intent;
@@ -11,6 +12,10 @@ use quittance_core::state::{Deposit, Ended, Key};
 use crate::archive::{Archive, ArchiveError};
 use crate::log::{LogError, LogReader};
 
+/// What was brought back last is kept, so that whoever asks about one payment time and again costs the store nothing. About a KB
+/// each; what an intent can grow to is bounded by the policy.
+const MAX_KEPT: usize = 256;
+
 /// Brings back what has ended: the archive knows where its last record is, and its records are in the log.
 pub(crate) struct Recall {
     node: NodeId,
@@ -18,6 +23,15 @@ pub(crate) struct Recall {
     /// `None` for an engine that keeps everything in memory.
     archive: Option<RwLock<Arc<Archive>>>,
     generation: AtomicU64,
+    kept: Mutex<Kept>,
+}
+
+/// What was brought back last, by its key and its last record. What those name never changes.
+#[derive(Default)]
+struct Kept {
+    ended: HashMap<(Key, Position), Ended>,
+    /// The oldest first.
+    order: VecDeque<(Key, Position)>,
 }
 
 /// What was found of a key, as of one version of the archive.
@@ -45,14 +59,28 @@ pub enum RecallError {
 impl Recall {
     pub(crate) fn new(node: NodeId, reader: Arc<dyn LogReader>, archive: Option<Archive>) -> Self {
         let archive = archive.map(|archive| RwLock::new(Arc::new(archive)));
-        Self { node, reader, archive, generation: AtomicU64::new(0) }
+        Self { node, reader, archive, generation: AtomicU64::new(0), kept: Mutex::default() }
     }
 
     /// Looks a key up. Reads the store when it has ended, so it may take a moment; of a key that is new it says so at once.
     pub(crate) fn look_up(&self, key: Key) -> Result<Recalled, RecallError> {
+        if let Some(new) = self.at_once(key) {
+            return Ok(new);
+        }
         let (generation, found) = self.find(&key)?;
-        let ended = found.map(|last| ended(&*self.reader, self.node, &key, last)).transpose()?;
+        let ended = found.map(|last| self.ended(key, last)).transpose()?;
         Ok(Recalled { generation, key, ended })
+    }
+
+    fn ended(&self, key: Key, last: Position) -> Result<Ended, RecallError> {
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ended) = kept().ended.get(&(key, last)) {
+            return Ok(ended.clone());
+        }
+        // Nobody waits for somebody else's reading.
+        let ended = ended(&*self.reader, self.node, &key, last)?;
+        kept().keep((key, last), ended.clone());
+        Ok(ended)
     }
 
     /// Where the archive has the key, and of which version of it that is said.
@@ -80,6 +108,11 @@ impl Recall {
         (!known).then_some(Recalled { generation, key, ended: None })
     }
 
+    /// Whether nothing of it had ended and that is still the newest word.
+    pub(crate) fn is_new(&self, early: &Recalled) -> bool {
+        early.ended.is_none() && early.generation == self.generation.load(Ordering::Acquire)
+    }
+
     /// The same, unless `early` still holds: something may have been put away since.
     pub(crate) fn confirm(&self, early: Recalled) -> Result<Recalled, RecallError> {
         if early.generation == self.generation.load(Ordering::Acquire) {
@@ -93,6 +126,19 @@ impl Recall {
         if let Some(current) = &self.archive {
             *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(archive.clone());
             self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, name: (Key, Position), ended: Ended) {
+        if self.ended.insert(name, ended).is_none() {
+            self.order.push_back(name);
+        }
+        if self.order.len() > MAX_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ended.remove(&oldest);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::checkpoint::{Frozen, Schedule};
 use crate::committer::{Commit, Release};
 use crate::error::{Error, Failure};
 use crate::handle::Shared;
+use crate::log::Full;
 use crate::recall::{RecallError, Recalled};
 use crate::timekeeper::Timekeeper;
 use crate::turns::Turn;
@@ -125,7 +126,8 @@ impl Sequencer {
             return false;
         }
         let mut effects = Effects::default();
-        let answer = self.decide(now, ready, &mut effects);
+        let moment = self.moment(now);
+        let answer = self.decide(ready, &moment, &mut effects);
         self.hand_on(Commit::of(effects.records, Release::Reply(to, answer)))
     }
 
@@ -135,10 +137,14 @@ impl Sequencer {
             reply(to, Err(Error::Stopped));
             return false;
         }
-        let (mut effects, mut parts) = (Effects::default(), Vec::with_capacity(verified.len()));
+        // Nearly all of them are carried out; growing to that would move every record several times.
+        let records = Vec::with_capacity(verified.len());
+        let (mut effects, mut parts) =
+            (Effects { records, answer: None }, Vec::with_capacity(verified.len()));
+        let moment = self.moment(now);
         let decided = verified.into_iter().map(|verified| {
             let before = effects.records.len();
-            let answer = self.decide(now, verified?, &mut effects);
+            let answer = self.decide(verified?, &moment, &mut effects);
             if effects.records.len() > before {
                 parts.push(effects.records.len());
             }
@@ -149,14 +155,25 @@ impl Sequencer {
         self.hand_on(Commit { records: effects.records, parts, release })
     }
 
+    /// When what comes next is decided, if the store has room for it. One moment for a whole batch: asking the clock and the store
+    /// for each of its commands would take a good part of the time that deciding it takes.
+    fn moment(&self, now: Timestamp) -> Result<Timestamp, Full> {
+        self.shared.gate.pass().map(|()| now)
+    }
+
     /// Decides one command: its records are added to those of its batch, its answer waits for them.
-    fn decide(&mut self, now: Timestamp, ready: Ready, effects: &mut Effects) -> Result<Accepted, Error> {
+    fn decide(
+        &mut self,
+        ready: Ready,
+        moment: &Result<Timestamp, Full>,
+        effects: &mut Effects,
+    ) -> Result<Accepted, Error> {
         let Ready { command, recalled } = ready;
         // Also when the tick before failed: nothing may be decided on what it left behind.
         if let Some(failure) = self.shared.failure() {
             return Err(Error::Failed(failure));
         }
-        self.shared.gate.pass().map_err(Error::Full)?;
+        let now = moment.clone().map_err(Error::Full)?;
         // An engine that cannot tell what has ended could let it happen again: it stops.
         let recalled =
             self.recall(recalled).map_err(|error| Error::Failed(self.shared.fail(Failure::Recall(error))))?;
@@ -192,10 +209,10 @@ impl Sequencer {
 
     /// Takes back what the next command or query is about, if it was put away; what was taken back.
     fn recall(&mut self, recalled: Option<Recalled>) -> Result<Option<(Key, Position)>, RecallError> {
-        let Some(early) = recalled.filter(|recalled| !self.core.state().holds(&recalled.key)) else {
-            return Ok(None);
-        };
         let recall = &self.shared.recall;
+        // Nearly always there is nothing to bring back, which can be told without a look at the state.
+        let needed = |early: &Recalled| !recall.is_new(early) && !self.core.state().holds(&early.key);
+        let Some(early) = recalled.filter(needed) else { return Ok(None) };
         let Recalled { key, ended, .. } = recall.confirm(early)?;
         let Some(ended) = ended else { return Ok(None) };
         self.core.recall(&key, &ended);

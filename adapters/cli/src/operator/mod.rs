@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! request   "QTOP", version u16, what u8, from u64                  what: 1, frames; 2, pending webhooks; 5, what stands beside
-//!             and for what 3, one webhook, 4, redeliver, 6, give up: intent id [32]
+//!             and for what 3, one webhook, 4, redeliver, and 6, give up:  intent id [32]
 //! answer    0 u8, node id [32], durable u64, then entries:
 //!             length u32, a frame's stored bytes, or JSON,          frames in order, from the one that holds `from`
 //!             or length of a key u16, key, value                    entries of tables, in order of key

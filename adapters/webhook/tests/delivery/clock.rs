@@ -14,7 +14,7 @@ async fn a_clock_that_was_wrong_for_an_hour_keeps_no_attempt_from_being_made_aga
     let (node, merchant) = (Node::new().await, Merchant::open().await);
     let right = node.clock.now();
     node.clock.set(right.saturating_add(YEAR));
-    let _ = node.handle.now();
+    assert_eq!(node.handle.now(), right, "not believed at once");
     node.clock.advance(Duration::from_secs(3_600));
     let door = door([("shop.example", merchant.address)]);
     let (mut deliverer, shutdown) = node.deliverer(door, Duration::from_secs(3));

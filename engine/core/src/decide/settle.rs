@@ -151,7 +151,8 @@ fn settled(settlement: &Settlement, transaction: TransactionId, attempt: Attempt
     let last = settlement.transactions.iter().all(|other| {
         other.transaction.id == transaction || other.progress.state() == TransactionState::Settled
     });
-    let mut events = vec![Event::TransactionSettled { transaction, attempt }];
+    let mut events = Vec::with_capacity(2);
+    events.push(Event::TransactionSettled { transaction, attempt });
     if last {
         events.push(Event::IntentConfirmed);
     }

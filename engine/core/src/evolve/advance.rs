@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use super::books::Books;
 use super::{IllegalTransition, delivery, settlement};
 use crate::event::{Event, Record, Subject, Transaction};
-use crate::ids::{IntentId, NodeId, Timestamp};
+use crate::ids::NodeId;
 use crate::lifecycle;
 use crate::login::LoggedIn;
 use crate::money::Quarks;
@@ -18,27 +18,53 @@ use crate::terms::Terms;
 /// Takes an event about an intent that exists into the state.
 pub(super) fn advance(state: &mut State, record: &Record, subject: Subject) -> Result<(), IllegalTransition> {
     let id = subject.intent;
-    if (subject.revision, subject.previous) != state.next_revision(&id) {
-        return Err(IllegalTransition::new(record, "intent", "its revision does not follow the one before"));
-    }
-    let Some(intent) = state.intents.get_mut(&id) else {
+    let State {
+        intents, ledger, usage, archive, open, undelivered, deadlines, unsettled, deliveries, ..
+    } = state;
+    let Some(intent) = intents.get_mut(&id) else {
         return Err(IllegalTransition::new(record, "log", "the intent was never created"));
     };
+    if subject != intent.next(id) {
+        return Err(IllegalTransition::new(record, "intent", "its revision does not follow the one before"));
+    }
     if let Event::LoggedIn { user, .. } = &record.event {
         let known = state.relationships.get(user).map(|relationship| &relationship.domain);
         if known != intent.login_domain() {
             return Err(IllegalTransition::new(record, "account", "the site knows nobody by it"));
         }
     }
-    let was = Was {
-        status: intent.status(),
-        due: intent.delivery_due(),
-        open: !intent.has_ended(),
-        undelivered: intent.is_undelivered(),
-    };
-    let mut books = Books::Open(&mut state.ledger, &mut state.usage);
-    step(Arc::make_mut(intent), state.node, record, subject, &mut books)?;
-    index(state, id, was);
+    let (from, due) = (intent.status(), intent.delivery_due());
+    let (was_open, was_unsettled) = (!intent.has_ended(), intent.is_unsettled());
+    let was_undelivered = intent.is_undelivered();
+    let intent = Arc::make_mut(intent);
+    step(intent, state.node, record, subject, &mut Books::Open(ledger, usage))?;
+    // The archive and the derived indexes are kept in step with the intent.
+    let has_ended = intent.has_ended();
+    count(open, was_open, !has_ended);
+    count(undelivered, was_undelivered, intent.is_undelivered());
+    if has_ended {
+        archive.add_intent(&id, intent);
+    }
+    let deadline = (intent.expires_at, id);
+    match (from, intent.status()) {
+        (Status::Created, Status::Created) => {}
+        (_, Status::Created) => drop(deadlines.insert(deadline)),
+        (Status::Created, _) => drop(deadlines.remove(&deadline)),
+        _ => {}
+    }
+    if due != intent.delivery_due() {
+        if let Some(due) = due {
+            deliveries.remove(&(due, id));
+        }
+        if let Some(due) = intent.delivery_due() {
+            deliveries.insert((due, id));
+        }
+    }
+    match (was_unsettled, intent.is_unsettled()) {
+        (false, true) => drop(unsettled.insert(id)),
+        (true, false) => drop(unsettled.remove(&id)),
+        _ => {}
+    }
     Ok(())
 }
 
@@ -308,44 +334,6 @@ fn say<'a>(
         .ok_or("the transaction is not with the rail")?;
     settlement::progress(&mut known.progress, event)?;
     Ok(Some(known))
-}
-
-/// What the derived indexes had of an intent before an event.
-struct Was {
-    status: Status,
-    due: Option<Timestamp>,
-    open: bool,
-    undelivered: bool,
-}
-
-/// Keeps the archive and the derived indexes in step with the intent.
-fn index(state: &mut State, id: IntentId, was: Was) {
-    let Was { status: from, due, open, undelivered } = was;
-    let Some(intent) = state.intents.get(&id) else { return };
-    count(&mut state.open, open, !intent.has_ended());
-    count(&mut state.undelivered, undelivered, intent.is_undelivered());
-    if intent.has_ended() {
-        state.archive.add_intent(&id, intent);
-    }
-    let deadline = (intent.expires_at, id);
-    match (from, intent.status()) {
-        (_, Status::Created) => drop(state.deadlines.insert(deadline)),
-        (Status::Created, _) => drop(state.deadlines.remove(&deadline)),
-        _ => {}
-    }
-    if due != intent.delivery_due() {
-        if let Some(due) = due {
-            state.deliveries.remove(&(due, id));
-        }
-        if let Some(due) = intent.delivery_due() {
-            state.deliveries.insert((due, id));
-        }
-    }
-    if intent.is_unsettled() {
-        state.unsettled.insert(id);
-    } else if matches!(from, Status::Scheduled | Status::Confirmed) {
-        state.unsettled.remove(&id);
-    }
 }
 
 fn count(counted: &mut usize, was: bool, is: bool) {

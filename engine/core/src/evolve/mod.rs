@@ -137,8 +137,7 @@ pub fn fold_intent<'a>(
         match &mut intent {
             None => intent = Some(created(record, subject, None)?),
             Some(known) => {
-                let next = (Revision(known.revision.0.saturating_add(1)), known.last_position);
-                if (subject.revision, subject.previous) != next {
+                if subject != known.next(subject.intent) {
                     let why = "its revision does not follow the one before";
                     return Err(IllegalTransition::new(record, "intent", why));
                 }

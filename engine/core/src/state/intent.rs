@@ -2,8 +2,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Progress, TransactionState};
-use crate::event::{Authorization, CanceledBy, PaymentForm, SignatureRule, Transaction};
-use crate::ids::{Position, Revision, Signature, Timestamp, TransactionId};
+use crate::event::{Authorization, CanceledBy, PaymentForm, SignatureRule, Subject, Transaction};
+use crate::ids::{IntentId, Position, Revision, Signature, Timestamp, TransactionId};
 use crate::login::{LoggedIn, LoginTerms};
 use crate::money::Quarks;
 use crate::payment::{Payment, Transfer};
@@ -279,6 +279,11 @@ impl Intent {
         let quarks = self.refunds.iter().filter(failed).map(|scheduled| scheduled.refund.quarks);
         // At most what was paid, which is checked before a refund is accepted.
         Quarks::checked_sum(quarks).unwrap_or(Quarks::MAX)
+    }
+
+    /// The place of its next record in its history.
+    pub(crate) fn next(&self, intent: IntentId) -> Subject {
+        Subject { intent, revision: self.revision.next(), previous: self.last_position }
     }
 
     /// Whether nothing about it is under way: no payer can come, no rail has anything left to say, and nobody is still to be

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use crate::event::Record;
 use crate::evolve::{IllegalTransition, evolve};
-use crate::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Revision, Timestamp, TransactionId};
+use crate::ids::{AccountId, DepositKey, IntentId, NodeId, Position, Timestamp, TransactionId};
 use crate::money::{BasisPoints, Quarks};
 use crate::policy::{Limits, Policy};
 use crate::withdrawal::Withdrawal;
@@ -331,14 +331,6 @@ impl State {
             unsettled: BTreeSet::new(),
             open_withdrawals: BTreeSet::new(),
             deliveries: BTreeSet::new(),
-        }
-    }
-
-    /// The revision and the previous position that the next record about `intent` carries.
-    pub(crate) fn next_revision(&self, intent: &IntentId) -> (Revision, Position) {
-        match self.intents.get(intent) {
-            Some(known) => (Revision(known.revision.0.saturating_add(1)), known.last_position),
-            None => (Revision(0), Position::START),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What has ended leaves memory, and nobody who asks can tell.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quittance_core::ids::{AccountId, DepositKey};
 use quittance_core::money::Quarks;
@@ -11,7 +12,7 @@ use quittance_runtime::table::{MemoryTable, Table};
 use quittance_runtime::{Checkpoints, Engine, Error, Failure, Handle, Options};
 
 use crate::support::{
-    cancel, create, deposit, digest, eventually, intent, noon, options, quoted, settled, submit,
+    BadlyReadLog, cancel, create, deposit, digest, eventually, intent, noon, options, quoted, settled, submit,
 };
 
 /// An engine that puts away what has ended at once, and takes snapshots all the time.
@@ -239,4 +240,28 @@ fn many_ask_at_once_while_everything_is_put_away_under_them() {
     let engine = start(&log, eager(&table));
     assert_eq!(engine.handle().query_blocking(State::digest), Ok(live));
     assert_eq!(engine.handle().durable(), end);
+}
+
+/// Lost if this fails: whoever asks about one old payment time and again takes the time of the threads that check signatures.
+#[test]
+fn what_was_asked_about_a_moment_ago_is_not_read_again() {
+    let (log, table): (_, Arc<dyn Table>) = (MemoryLog::new(), Arc::new(MemoryTable::new()));
+    let failing = Arc::new(AtomicU64::new(0));
+    let bad = BadlyReadLog { inner: log, good: 0, left: failing.clone() };
+    let engine = Engine::start(Box::new(bad), eager(&table)).unwrap();
+    let handle = engine.handle();
+    history(&handle);
+    let gone = || {
+        handle.execute_blocking(deposit(handle.durable().0 + 1_000)).unwrap();
+        in_memory(&handle).0 == 1
+    };
+    eventually("what has ended leaves memory", gone);
+    let ask = |seed| {
+        let look = move |state: &State| state.intent(&intent(seed)).map(|intent| intent.revision.0);
+        handle.query_about_blocking(Key::Intent(intent(seed)), look)
+    };
+    let before = ask(1).unwrap().unwrap();
+    failing.store(u64::MAX, Ordering::SeqCst);
+    assert_eq!(ask(1), Ok(Some(before)), "read again");
+    assert!(matches!(ask(2), Err(Error::Unreadable(_))), "the reads do fail");
 }
