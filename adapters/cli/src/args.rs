@@ -72,7 +72,7 @@ pub(crate) enum Command {
         after_help = "Example:\n  quittance refund ntawYA5xBFHX2Y7i9PrPFm2ij79MhcKk23qHopykAdh --quarks 5000000 --refund-key \"return 7\" \\\n      --key merchant.key --server http://127.0.0.1:8080"
     )]
     Refund(RefundArgs),
-    /// Look at the webhooks of a running node, and order one again.
+    /// Look at the webhooks of a running node, give one up or order it again.
     #[cfg(unix)]
     #[command(subcommand, after_help = "Example:\n  quittance webhook list --data ./data")]
     Webhook(crate::webhook::WebhookCommand),

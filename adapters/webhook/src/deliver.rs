@@ -56,7 +56,6 @@ pub(crate) async fn run(engine: Handle, options: Options) -> Result<(), Delivere
         calls: JoinSet::new(),
         fresh: VecDeque::new(),
         soon: BTreeSet::new(),
-        time: Timestamp(0),
         looked: Instant::now(),
         part: None,
         part_at: Instant::now(),
@@ -117,8 +116,6 @@ struct Worker {
     calls: JoinSet<Call>,
     fresh: VecDeque<IntentId>,
     soon: BTreeSet<(Timestamp, IntentId)>,
-    /// The state's time as it was last seen.
-    time: Timestamp,
     looked: Instant,
     /// The last one of the parts that were looked through; `None` before the first.
     part: Option<(Timestamp, IntentId)>,
@@ -143,8 +140,6 @@ struct Waiting {
 /// What the state has for a worker.
 struct Seen {
     now: Timestamp,
-    /// Its own time, which is behind that unless the clock was set back.
-    time: Timestamp,
     undelivered: usize,
     fresh: Vec<Waiting>,
     part: Vec<Waiting>,
@@ -170,8 +165,7 @@ impl Worker {
     }
 
     fn now(&self) -> Timestamp {
-        // By a clock that was set back, nothing would be due that the state says is.
-        self.caller.engine.now().max(self.time)
+        self.caller.engine.now()
     }
 
     fn next_look(&self) -> Instant {
@@ -197,7 +191,6 @@ impl Worker {
             return Some(());
         }
         let seen = self.caller.ask(move |state| see(state, now, &fresh, part)).await?;
-        self.time = self.time.max(seen.time);
         if self.max_undelivered.is_some_and(|most| seen.undelivered > most) {
             self.surplus.notify_one();
         }
@@ -265,7 +258,7 @@ impl Worker {
                 };
                 self.backlog.end(&begun, answered);
                 match came {
-                    // It may be due again by now, or not yet by a clock that was set back, and what came meanwhile was passed over.
+                    // It may be due again by now, or still, and what came meanwhile was passed over.
                     Attempted::Nothing | Attempted::Called { taken: true, .. } => self.freshen(begun.intent),
                     Attempted::NotMade | Attempted::Called { taken: false, .. } => {
                         self.again |= self.part.is_some();
@@ -292,8 +285,7 @@ fn see(
         Some(Waiting { intent, due: webhook.due()?, url: webhook.url.clone() })
     };
     let fresh = fresh.iter().filter_map(|intent| waiting(*intent)).collect();
-    let (time, undelivered) = (state.time(), state.undelivered());
-    let mut seen = Seen { now, time, undelivered, fresh, part: Vec::new(), end: None };
+    let mut seen = Seen { now, undelivered: state.undelivered(), fresh, part: Vec::new(), end: None };
     if let Some(last) = part {
         let mut all = state.deliveries_after(last);
         seen.end = loop {

@@ -61,7 +61,7 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     assert_eq!(webhook(&["list"]).json(), json!({ "webhooks": [], "all": true }));
     let failed = webhook(&["list", "--failed"]).json();
     assert_eq!(failed["webhooks"][0]["intent"], json!(away_id), "{failed}");
-    let why = HERE.run(["why", &away_id, "--data", path]);
+    let why = HERE.run(["why", &away_id, "--server", server.url()]);
     assert!(why.stdout.contains("give_up_delivery"), "{}", why.stdout);
     let before = hook.told().len();
     assert_eq!(webhook(&["redeliver", &away_id]).json()["webhook"]["state"], "pending");

@@ -227,9 +227,9 @@ async fn a_clock_that_was_set_back_keeps_nobody_from_being_told() {
     deliverer.join().await.unwrap();
 }
 
-/// By the clock that was right again the delivery that waited for its turn was due no more, and it was forgotten for a minute.
+/// By a clock that was set back, what waited for its turn would be due no more, and be forgotten for a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_costs_it_no_more_than_that() {
+async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_does_not_make_it_wait_again() {
     let (node, merchant) = (Node::new().await, Merchant::open().await);
     let (mut deliverer, shutdown) = node.deliverer(door([("shop.example", merchant.address)]), TIMEOUT);
     let began = node.clock.now();
@@ -248,9 +248,6 @@ async fn a_clock_that_is_set_back_while_a_delivery_waits_for_its_turn_costs_it_n
     node.clock.set(began);
     node.webhook_after(2, 1).await;
     node.webhook_after(3, 1).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(node.webhook(1).await.attempts.len(), 1, "called before its time");
-    node.clock.advance(Duration::from_secs(1));
     let begun = Instant::now();
     node.webhook_after(1, 2).await;
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
