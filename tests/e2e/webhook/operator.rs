@@ -64,7 +64,9 @@ fn an_operator_sees_what_a_merchant_was_told_and_tells_it_again() {
     let why = HERE.run(["why", &away_id, "--server", server.url()]);
     assert!(why.stdout.contains("give_up_delivery"), "{}", why.stdout);
     let before = hook.told().len();
-    assert_eq!(webhook(&["redeliver", &away_id]).json()["webhook"]["state"], "pending");
+    let ordered = webhook(&["redeliver", &away_id]).json();
+    // It may have been called before the answer was written.
+    assert!(ordered["webhook"]["state"] != "failed", "{ordered}");
     let _ = hook.told_at_least(before + 1);
     let shown = webhook(&["show", &here_id]).json();
     assert_eq!(shown["webhook"]["state"], "delivered", "{shown}");
