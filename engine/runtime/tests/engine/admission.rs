@@ -103,7 +103,7 @@ fn who_only_waits_for_a_webhook_keeps_nobody_out_until_nobody_gives_any_up() {
         handle.execute_blocking(submit(100, &payment)).unwrap();
         handle.execute_blocking(settled(seed, &payment)).unwrap();
     };
-    handle.execute_blocking(deposit(1)).unwrap();
+    (1..=2).for_each(|number| drop(handle.execute_blocking(deposit(number)).unwrap()));
     (1..=2).for_each(told);
     assert_eq!(handle.query_blocking(|state| (state.open(), state.undelivered())).unwrap(), (2, 2));
     told(3);
