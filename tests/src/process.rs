@@ -16,6 +16,8 @@ const START: Duration = Duration::from_secs(60);
 const SNAPSHOT_EVERY: &str = "24";
 /// How long a command, or a server asked to stop, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to check every signature of a log: after half an hour's load there are millions.
+const VERIFIED: Duration = Duration::from_secs(600);
 
 /// Where things are; see [`here`](crate::here).
 #[derive(Clone, Copy, Debug)]
@@ -131,13 +133,8 @@ impl Here {
     /// # Panics
     /// The log does not verify.
     pub fn verify(&self, data: &Path) -> Value {
-        let ran = self.run([
-            OsStr::new("log"),
-            "verify".as_ref(),
-            "--json".as_ref(),
-            "--data".as_ref(),
-            data.as_ref(),
-        ]);
+        let mut verify = Command::new(self.binary);
+        let ran = run_within(verify.args(["log", "verify", "--json", "--data"]).arg(data), VERIFIED);
         let verified = ran.json();
         assert_eq!(verified["ok"], true);
         verified
