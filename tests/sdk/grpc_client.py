@@ -2,27 +2,17 @@
 import json
 import queue
 import sys
-import tempfile
 import threading
-from importlib import import_module
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from grpc_tools import protoc
 from nacl.signing import SigningKey
 
-proto = Path(__file__).parents[2] / "adapters" / "code-api" / "proto"
-generated = tempfile.TemporaryDirectory()
-files = sorted(str(path.name) for path in proto.glob("*.proto"))
-includes = [f"-I{proto}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
-outputs = [f"--python_out={generated.name}", f"--grpc_python_out={generated.name}"]
-if protoc.main(["protoc", *includes, *outputs, *files]) != 0:
-    sys.exit("the schema cannot be compiled")
-sys.path.insert(0, generated.name)
-common, messaging, stubs = (import_module(name) for name in ("common_pb2", "messaging_pb2", "messaging_pb2_grpc"))
-micropayment, micropayment_stubs = (import_module(name) for name in ("micropayment_pb2", "micropayment_pb2_grpc"))
+import schema
+
+common, messaging, stubs = schema.modules("common_pb2", "messaging_pb2", "messaging_pb2_grpc")
+micropayment, micropayment_stubs = schema.modules("micropayment_pb2", "micropayment_pb2_grpc")
 
 address = sys.argv[1].removeprefix("http://")
 channel = grpc.insecure_channel(address)

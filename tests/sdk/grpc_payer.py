@@ -6,25 +6,15 @@ import hashlib
 import json
 import queue
 import sys
-import tempfile
 from decimal import ROUND_HALF_UP, Decimal
-from importlib import import_module
-from pathlib import Path
 
 import grpc
-from grpc_tools import protoc
 from nacl.signing import SigningKey
 
-proto = Path(__file__).parents[2] / "adapters" / "code-api" / "proto"
-generated = tempfile.TemporaryDirectory()
-files = sorted(str(path.name) for path in proto.glob("*.proto"))
-includes = [f"-I{proto}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
-outputs = [f"--python_out={generated.name}", f"--grpc_python_out={generated.name}"]
-if protoc.main(["protoc", *includes, *outputs, *files]) != 0:
-    sys.exit("the schema cannot be compiled")
-sys.path.insert(0, generated.name)
-common, currency, transaction = (import_module(name) for name in ("common_pb2", "currency_pb2", "transaction_pb2"))
-rates_stubs, stubs = (import_module(name) for name in ("currency_pb2_grpc", "transaction_pb2_grpc"))
+import schema
+
+common, currency, transaction = schema.modules("common_pb2", "currency_pb2", "transaction_pb2")
+rates_stubs, stubs = schema.modules("currency_pb2_grpc", "transaction_pb2_grpc")
 
 channel = grpc.insecure_channel(sys.argv[1].removeprefix("http://"))
 transactions = stubs.TransactionStub(channel)
