@@ -51,7 +51,7 @@ async fn get(routes: &Router, path: &str) -> usize {
 }
 
 fn pages(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let options = Options { policy: policy(), ..Options::new(NODE) };
     let engine = Engine::start(Box::new(MemoryLog::new()), options).expect("starts");
     let handle = engine.handle();
