@@ -49,7 +49,7 @@ fn a_node_at_half_load_keeps_its_memory_and_its_word_through_kills() {
     tills = run(tills, server.address(), Duration::ZERO, || thread::sleep(PEAK));
     let peak = (payments(&tills) - before) as f64 / began.elapsed().as_secs_f64();
     server.kill();
-    // Each till takes two steps a payment.
+    // Between two payments of one till when all of them together do what the node can.
     let pause = Duration::from_secs_f64(TILLS as f64 / peak);
     println!("peak {peak:.0} payments a second with {TILLS} tills; half of that for {} s", length.as_secs());
 
