@@ -143,19 +143,19 @@ async fn accept(listener: UnixListener, asked: Asked, stop: CancellationToken, a
 
 impl Asked {
     async fn answer(&self, stream: UnixStream, place: Option<OwnedSemaphorePermit>) -> io::Result<()> {
-        let mut asker = Asker(stream);
-        let Some(_place) = place else {
+        let mut asker = Asker { place, stream };
+        if asker.place.is_none() {
             return asker
                 .refuse(&format!("{MAX_ASKERS} others are being answered; try again in a moment"))
                 .await;
-        };
+        }
         let mut request = [0; REQUEST_BYTES];
-        timeout(REQUEST, asker.0.read_exact(&mut request)).await??;
+        timeout(REQUEST, asker.stream.read_exact(&mut request)).await??;
         let question = match begun(request) {
             Ok(Begun::Whole(question)) => question,
             Ok(Begun::About(of)) => {
                 let mut intent = [0; 32];
-                timeout(REQUEST, asker.0.read_exact(&mut intent)).await??;
+                timeout(REQUEST, asker.stream.read_exact(&mut intent)).await??;
                 of(IntentId(intent))
             }
             Err(why) => return asker.refuse(&why).await,
@@ -294,7 +294,11 @@ impl Durable {
     }
 }
 
-struct Asker(UnixStream);
+struct Asker {
+    /// None: it came when all were taken. Freed before the stream closes: who sees the end of an answer finds it free.
+    place: Option<OwnedSemaphorePermit>,
+    stream: UnixStream,
+}
 
 impl Asker {
     async fn refuse(&mut self, why: &str) -> io::Result<()> {
@@ -307,7 +311,7 @@ impl Asker {
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         for part in bytes.chunks(PART_BYTES) {
-            timeout(TAKE, self.0.write_all(part)).await??;
+            timeout(TAKE, self.stream.write_all(part)).await??;
         }
         Ok(())
     }
