@@ -5,6 +5,7 @@ use quittance_core::command::Request;
 use quittance_core::ids::{AccountId, IdempotencyKey};
 use quittance_core::money::Quarks;
 use quittance_core::rejection::{Rejection, RejectionCode};
+use quittance_core::state::{Key, State as Known};
 use quittance_core::withdrawal::Withdrawal;
 
 use crate::input::{key, signature};
@@ -46,8 +47,8 @@ async fn look(
     // Its transaction is named by account and key alone.
     let named = Withdrawal { node: api.engine.node(), account, key, quarks: Quarks::ZERO, to: String::new() };
     let transaction = named.transaction();
-    let found =
-        api.engine.query(move |known| known.withdrawal(&transaction).map(document::Withdrawal::from)).await?;
+    let look = move |known: &Known| known.withdrawal(&transaction).map(document::Withdrawal::from);
+    let found = api.engine.query_about(Key::Withdrawal(transaction), look).await?;
     let unknown = || Rejection::new(RejectionCode::WithdrawalNotFound, "key", "the key of a withdrawal", key);
     Ok(Json(found.ok_or_else(unknown)?))
 }

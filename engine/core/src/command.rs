@@ -455,12 +455,12 @@ impl Command {
             | Self::Redeliver { intent }
             | Self::GiveUpDelivery { intent, .. } => Some(Key::Intent(*intent)),
             Self::Deposit { key, .. } => Some(Key::Deposit(*key)),
+            Self::Withdraw(signed) => Some(Key::Withdrawal(signed.get().withdrawal.transaction())),
+            Self::ReportWithdrawal { transaction, .. } => Some(Key::Withdrawal(*transaction)),
             Self::Initialize { .. }
             | Self::SetPolicy { .. }
             | Self::PublishRates { .. }
-            | Self::Withdraw(_)
-            | Self::EstablishRelationship(_)
-            | Self::ReportWithdrawal { .. } => None,
+            | Self::EstablishRelationship(_) => None,
         }
     }
 }

@@ -5,11 +5,13 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::event::{Authorization, PaymentForm};
-use crate::ids::{DepositKey, IntentId};
+use crate::ids::{DepositKey, IntentId, TransactionId};
 use crate::money::{BasisPoints, NativeAmount, Quarks};
 use crate::payment::Payment;
 use crate::policy::{Limits, Policy};
-use crate::state::{Archive, Asked, Deposit, Intent, Phase, Progress, Settlement, State, Submission};
+use crate::state::{
+    Archive, Asked, Deposit, Intent, Phase, Progress, ScheduledWithdrawal, Settlement, State, Submission,
+};
 use crate::terms::Terms;
 use crate::webhook::{Delivery, DeliveryOutcome, Webhook};
 
@@ -38,7 +40,7 @@ impl State {
     /// goes in through the [`Archive`], whether it is in memory or put away, so that a digest takes as long as what is open.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v4"));
+        let mut hash = Hash(blake3::Hasher::new_derive_key("quittance 2026-11 state digest v5"));
         hash.bytes(&self.node.map_or([0; 32], |node| node.0));
         hash.number(self.position.0);
         hash.number(self.time.0);
@@ -66,13 +68,11 @@ impl State {
         hash.number(self.archive.count);
         hash.bytes(&self.archive.hash);
         hash.long(&self.archive.gathered);
-        hash.number(self.withdrawals.len() as u64);
-        for (_, scheduled) in self.withdrawals.iter() {
-            hash.long(&scheduled.withdrawal.signing_bytes());
-            hash.number(scheduled.scheduled.0);
-            hash.number(scheduled.last_position.0);
-            hash.number(scheduled.at.0);
-            hash.progress(&scheduled.progress);
+        // Not by the index of them: a frozen state has none.
+        let open = || self.withdrawals.iter().filter(|(_, known)| !known.has_ended());
+        hash.number(open().count() as u64);
+        for (_, known) in open() {
+            hash.withdrawal(known);
         }
         hash.number(self.usage.accounts().count() as u64);
         for ((account, side), windows) in self.usage.accounts() {
@@ -121,6 +121,12 @@ impl Archive {
         gathered.bytes(&deposit.account.0);
         gathered.number(deposit.quarks.get());
         gathered.number(deposit.position.0);
+        self.link();
+    }
+
+    pub(crate) fn add_withdrawal(&mut self, id: &TransactionId, known: &ScheduledWithdrawal) {
+        let mut gathered = self.gather(2, &id.0);
+        gathered.withdrawal(known);
         self.link();
     }
 
@@ -208,6 +214,17 @@ impl<S: Sink> Hash<S> {
     fn limits(&mut self, limits: Limits) {
         self.number(limits.per_day.map_or(0, Quarks::get));
         self.number(u64::from(limits.per_five_minutes.unwrap_or(0)));
+    }
+
+    fn withdrawal(&mut self, known: &ScheduledWithdrawal) {
+        self.long(&known.withdrawal.signing_bytes());
+        self.number(known.scheduled.0);
+        self.number(known.followed.len() as u64);
+        for position in &known.followed {
+            self.number(position.0);
+        }
+        self.number(known.at.0);
+        self.progress(&known.progress);
     }
 
     fn intent(&mut self, intent: &Intent) {

@@ -268,7 +268,7 @@ fn no_golden_file_is_orphaned() {
     let count = folder.parent().expect("a folder").read_dir().expect("it is there").count();
     let others = ["frame-v1", "frame-v1-of-records-v2", "frame-v1-of-records-v3", "payment-v1", "refund-v1"];
     let signed = ["terms-v1", "terms-v2", "terms-v3", "withdrawal-v1", "login-v1", "relationship-v1"];
-    let states = ["digest-v4-of-records-v1", "digest-v4-of-records-v2", "digest-v4", "snapshot-v2-hash"];
+    let states = ["digest-v5-of-records-v1", "digest-v5-of-records-v2", "digest-v5", "snapshot-v3-hash"];
     let more = others.len() + signed.len() + states.len();
     assert_eq!(count, V1_EVENTS + V2_EVENTS + V3_EVENTS + more);
 }
@@ -288,7 +288,7 @@ fn replays(frame: &str, digest: &str, history: &World) {
 
 #[test]
 fn a_log_of_any_version_replays_to_the_state_it_ever_did() {
-    replays("frame-v1", "digest-v4-of-records-v1", &history_v1());
+    replays("frame-v1", "digest-v5-of-records-v1", &history_v1());
     let history = history();
     let mut builder = FrameBuilder::new(Tip::EMPTY, 7);
     builder.push(&history.records);
@@ -297,12 +297,12 @@ fn a_log_of_any_version_replays_to_the_state_it_ever_did() {
     check("frame-v1-of-records-v2", &frames[0].bytes);
     let (decoded, tip) = Tip::EMPTY.follow(&stored("frame-v1-of-records-v2")).expect(LOST);
     assert_eq!((tip, decoded.epoch), (end, 7));
-    replays("frame-v1-of-records-v2", "digest-v4-of-records-v2", &history);
+    replays("frame-v1-of-records-v2", "digest-v5-of-records-v2", &history);
     let history = history_v3();
     let mut builder = FrameBuilder::new(Tip::EMPTY, 7);
     builder.push(&history.records);
     check("frame-v1-of-records-v3", &builder.finish().0[0].bytes);
-    replays("frame-v1-of-records-v3", "digest-v4", &history);
+    replays("frame-v1-of-records-v3", "digest-v5", &history);
 }
 
 #[test]

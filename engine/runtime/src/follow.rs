@@ -80,8 +80,8 @@ impl Follower {
         if self.state.position().0 - keeper.archived.0 < every {
             return Ok(());
         }
-        let away: Vec<_> = self.state.ended().collect();
-        keeper.archive = keeper.archive.with(away.clone()).map_err(RecallError::from)?;
+        let (archive, away) = keeper.archive.with_ended(&self.state).map_err(RecallError::from)?;
+        keeper.archive = archive;
         keeper.archived = self.state.position();
         if keeper.saved == Position::START {
             // No snapshot names anything yet.
@@ -96,30 +96,25 @@ impl Follower {
     /// Brings back what the next record is about, if it is put away.
     fn recall(&mut self, reader: &dyn LogReader, record: &Record) -> Result<(), ReplayError> {
         let Some(keeper) = &self.keeper else { return Ok(()) };
-        let find = |key: &Key| keeper.archive.find(key).map_err(RecallError::from);
-        let begins = match (record.subject, &record.event) {
-            (Some(subject), Event::IntentCreated { .. }) => Some(Key::Intent(subject.intent)),
-            (None, Event::FundsDeposited { key, .. }) => Some(Key::Deposit(*key)),
-            (Some(subject), _) if self.state.intent(&subject.intent).is_none() => {
-                let key = Key::Intent(subject.intent);
-                // What is nowhere was never created, which the state says better.
-                if let Some(last) = find(&key)? {
-                    let node = self.state.node().unwrap_or(NodeId([0; 32]));
-                    let ended = recall::ended(reader, node, &key, last)?;
-                    self.state.recall(&key, &ended);
-                }
-                None
-            }
-            _ => None,
-        };
-        if begins.is_some_and(|key| !self.state.holds(&key))
-            && let Some(key) = begins
-            && find(&key)?.is_some()
-        {
+        let Some(key) = Key::of(record).filter(|key| !self.state.holds(key)) else { return Ok(()) };
+        // What is nowhere was never there, which the state says better.
+        let Some(last) = keeper.archive.find(&key).map_err(RecallError::from)? else { return Ok(()) };
+        let begins = matches!(
+            record.event,
+            Event::IntentCreated { .. }
+                | Event::LoginRequested { .. }
+                | Event::FundsDeposited { .. }
+                | Event::WithdrawalScheduled { .. }
+        );
+        if begins {
             let (position, from, event) = (record.position, "log", record.event.name());
             let why = "what it begins exists already";
             return Err(IllegalTransition { position, from, event, why }.into());
         }
+        let trail = keeper.archive.trail(last).map_err(RecallError::from)?;
+        let node = self.state.node().unwrap_or(NodeId([0; 32]));
+        let ended = recall::ended(reader, node, &key, &trail)?;
+        self.state.recall(&key, &ended);
         Ok(())
     }
 }

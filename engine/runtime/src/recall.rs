@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use quittance_core::event::{Event, Record};
-use quittance_core::evolve::fold_intent;
+use quittance_core::evolve::{fold_intent, fold_withdrawal};
 use quittance_core::frame;
 use quittance_core::ids::{NodeId, Position};
 use quittance_core::state::{Deposit, Ended, Key};
@@ -67,7 +67,8 @@ impl Recall {
         if let Some(new) = self.at_once(key) {
             return Ok(new);
         }
-        let (generation, found) = self.find(&key)?;
+        let (generation, found) = self.ask(|archive| archive.find(&key))?;
+        let found = found.flatten();
         let ended = found.map(|last| self.ended(key, last)).transpose()?;
         Ok(Recalled { generation, key, ended })
     }
@@ -77,20 +78,24 @@ impl Recall {
         if let Some(ended) = kept().ended.get(&(key, last)) {
             return Ok(ended.clone());
         }
-        // Nobody waits for somebody else's reading.
-        let ended = ended(&*self.reader, self.node, &key, last)?;
+        // Nobody waits for somebody else's reading. What a later version of the archive has of these records is the same.
+        let trail = self.ask(|archive| archive.trail(last))?.1.unwrap_or_default();
+        let ended = ended(&*self.reader, self.node, &key, &trail)?;
         kept().keep((key, last), ended.clone());
         Ok(ended)
     }
 
-    /// Where the archive has the key, and of which version of it that is said.
-    fn find(&self, key: &Key) -> Result<(u64, Option<Position>), ArchiveError> {
+    /// What the archive says, and of which version of it that is said; nothing where there is none.
+    fn ask<T>(
+        &self,
+        question: impl Fn(&Archive) -> Result<T, ArchiveError>,
+    ) -> Result<(u64, Option<T>), ArchiveError> {
         let Some(current) = &self.archive else { return Ok((0, None)) };
         loop {
             let generation = self.generation.load(Ordering::Acquire);
             let archive = Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
-            match archive.find(key) {
-                Ok(found) => return Ok((generation, found)),
+            match question(&archive) {
+                Ok(answer) => return Ok((generation, Some(answer))),
                 // What was merged away may be swept while somebody still reads it; the next version has it all.
                 Err(_) if self.generation.load(Ordering::Acquire) != generation => {}
                 Err(error) => return Err(error),
@@ -149,20 +154,21 @@ impl fmt::Debug for Recall {
     }
 }
 
-/// What has ended under a key, from its records up to the one at `last`.
+/// What has ended under a key, from its records: those on the `trail`, the last one of all included, and those that they name.
 pub(crate) fn ended(
     reader: &dyn LogReader,
     node: NodeId,
     key: &Key,
-    last: Position,
+    trail: &[Position],
 ) -> Result<Ended, RecallError> {
+    let last = trail.last().copied().unwrap_or(Position::START);
     let elsewhere = RecallError::Elsewhere(last);
-    match key {
+    let ended = match key {
         Key::Deposit(key) => match record_at(reader, last)?.map(|record| record.event) {
             Some(Event::FundsDeposited { key: found, account, quarks }) if found == *key => {
-                Ok(Ended::Deposit(Deposit { account, quarks, position: last }))
+                Ended::Deposit(Deposit { account, quarks, position: last })
             }
-            _ => Err(elsewhere),
+            _ => return Err(elsewhere),
         },
         Key::Intent(id) => {
             let (mut records, mut at) = (Vec::new(), last);
@@ -177,9 +183,25 @@ pub(crate) fn ended(
                 at = previous;
             }
             let intent = fold_intent(node, records.iter().rev()).map_err(|_| elsewhere.clone())?;
-            if intent.has_ended() { Ok(Ended::Intent(Arc::new(intent))) } else { Err(elsewhere) }
+            if !intent.has_ended() {
+                return Err(elsewhere);
+            }
+            Ended::Intent(Arc::new(intent))
         }
-    }
+        Key::Withdrawal(id) => {
+            let about = |at: &Position| {
+                let record = record_at(reader, *at)?.filter(|record| Key::of(record) == Some(*key));
+                record.ok_or(RecallError::Elsewhere(*at))
+            };
+            let records = trail.iter().map(about).collect::<Result<Vec<_>, _>>()?;
+            let known = fold_withdrawal(node, &records).map_err(|_| elsewhere.clone())?;
+            if !known.has_ended() || known.withdrawal.transaction() != *id {
+                return Err(elsewhere);
+            }
+            Ended::Withdrawal(Box::new(known))
+        }
+    };
+    Ok(ended)
 }
 
 /// The record at a position of the log; `None` behind its end.

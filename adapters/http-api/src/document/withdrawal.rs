@@ -54,7 +54,7 @@ impl From<&ScheduledWithdrawal> for Withdrawal {
             transaction: withdrawal.transaction().to_string(),
             attempts: attempts(&known.progress),
             contradictions: known.progress.contradictions(),
-            position: known.last_position.0,
+            position: known.last_position().0,
         }
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn report(
         &scheduled.progress,
         (transaction, attempt, outcome),
         state.policy(),
-        scheduled.last_position,
+        scheduled.last_position(),
         || match outcome {
             SettlementOutcome::Settled => vec![Event::WithdrawalConfirmed { transaction, attempt }],
             failed => {

@@ -4,6 +4,7 @@ mod advance;
 mod books;
 mod delivery;
 mod settlement;
+mod withdrawal;
 
 use core::fmt;
 
@@ -17,10 +18,9 @@ use crate::event::{Event, Record, Subject};
 use crate::ids::{NodeId, Position, Revision};
 use crate::login::Relationship;
 use crate::money::{BasisPoints, Quarks};
-use crate::state::{
-    Asked, Deposit, Intent, Phase, Progress, RateTable, ScheduledWithdrawal, Side, State, TransactionState,
-};
-use crate::withdrawal::MAX_TO_BYTES;
+use crate::state::{Asked, Deposit, Intent, Phase, RateTable, State};
+
+pub use withdrawal::fold_withdrawal;
 
 /// A record that does not follow from the state before it: the log and the code disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTr
             | Event::AttemptFailed { .. }
             | Event::SettlementContradicted { .. },
             None,
-        ) => withdraw(state, record).map_err(|why| illegal("withdrawal", why))?,
+        ) => withdrawal::withdraw(state, record).map_err(|why| illegal("withdrawal", why))?,
         (Event::RelationshipEstablished { owner, domain, authority, .. }, None) => {
             let relationship =
                 Relationship { owner: *owner, domain: domain.clone(), established: record.position };
@@ -203,55 +203,4 @@ fn created(
         refunds: Vec::new(),
         webhook: None,
     })
-}
-
-/// An event about a withdrawal, which belongs to no intent.
-fn withdraw(state: &mut State, record: &Record) -> Result<(), &'static str> {
-    if let Event::WithdrawalScheduled { withdrawal, .. } = &record.event {
-        if state.node != Some(withdrawal.node) {
-            return Err("the withdrawal was signed for another node");
-        }
-        if withdrawal.quarks == Quarks::ZERO || !(1..=MAX_TO_BYTES).contains(&withdrawal.to.len()) {
-            return Err("nothing goes out, or nowhere");
-        }
-        let id = withdrawal.transaction();
-        state
-            .ledger
-            .reserve(withdrawal.account, withdrawal.quarks)
-            .ok_or("the account does not have that much")?;
-        let scheduled = ScheduledWithdrawal {
-            withdrawal: withdrawal.clone(),
-            scheduled: record.position,
-            last_position: record.position,
-            at: record.recorded_at,
-            progress: Progress::default(),
-        };
-        if state.withdrawals.insert(id, scheduled).is_some() {
-            return Err("a withdrawal with this key was made before");
-        }
-        state.open_withdrawals.insert(id);
-        state.usage.count(Side::Owner, withdrawal.account, withdrawal.quarks, record.recorded_at);
-        return Ok(());
-    }
-    let (id, _) = settlement::about(&record.event).ok_or("it names no transaction")?;
-    let known = state.withdrawals.get_mut(&id).ok_or("no withdrawal has this transaction")?;
-    settlement::progress(&mut known.progress, &record.event)?;
-    known.last_position = record.position;
-    let (account, quarks, at) = (known.withdrawal.account, known.withdrawal.quarks, known.at);
-    if known.progress.state() != TransactionState::Ordered {
-        state.open_withdrawals.remove(&id);
-    }
-    match &record.event {
-        Event::WithdrawalConfirmed { .. } => {
-            state.ledger.withdraw(account, quarks).ok_or("the account has less set aside")
-        }
-        Event::WithdrawalFailed { released, .. } => {
-            if *released != quarks {
-                return Err("what is released is not what was set aside");
-            }
-            state.usage.uncount(Side::Owner, account, quarks, at);
-            state.ledger.release(account, quarks).ok_or("the account has less set aside")
-        }
-        _ => Ok(()),
-    }
 }

@@ -15,11 +15,11 @@ use crate::ids::{AccountId, IntentId, NodeId, Position, Timestamp};
 use crate::money::Quarks;
 use crate::record::DecodeError;
 use crate::record::whole;
-use crate::state::{Archive, State, TransactionState};
-use parts::{AccountV2, HeadV2, IntentV2, RatesV2, RelationshipV2, ScheduledWithdrawalV2, UsageV2};
+use crate::state::{Archive, State};
+use parts::{AccountV3, HeadV3, IntentV3, RatesV3, RelationshipV3, ScheduledWithdrawalV3, UsageV3};
 
 /// The version that is written, and the only one that is read: a snapshot of another version is made anew from the log.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The longest item, in bytes: an intent with every refund that a policy can allow, and every attempt at each.
 pub const MAX_ITEM_BYTES: usize = 64 * 1024 * 1024;
@@ -29,14 +29,14 @@ const CONFIG: Configuration<bincode::config::LittleEndian, bincode::config::Vari
 
 /// One item. Their order is that of the variants, and within each that of the state's own maps.
 #[derive(bincode::Encode, bincode::BorrowDecode)]
-enum ItemV2<'a> {
-    Head(HeadV2),
-    Rates(RatesV2<'a>),
-    Account(AccountV2),
-    Usage(UsageV2),
-    Withdrawal(ScheduledWithdrawalV2<'a>),
-    Relationship(RelationshipV2<'a>),
-    Intent(IntentV2<'a>),
+enum ItemV3<'a> {
+    Head(HeadV3),
+    Rates(RatesV3<'a>),
+    Account(AccountV3),
+    Usage(UsageV3),
+    Withdrawal(ScheduledWithdrawalV3<'a>),
+    Relationship(RelationshipV3<'a>),
+    Intent(IntentV3<'a>),
     /// The number of items before it. Without it the end may be missing.
     End(u64),
 }
@@ -56,17 +56,18 @@ impl State {
 /// The same state gives the same items.
 pub fn items(state: &State) -> impl Iterator<Item = Vec<u8>> {
     let ended = state.ended().count() as u64;
-    let head = core::iter::once_with(move || ItemV2::Head(HeadV2::of(state, state.away + ended)));
+    let head = core::iter::once_with(move || ItemV3::Head(HeadV3::of(state, state.away + ended)));
     // From the oldest to the newest, as they were published.
     let tables: Vec<_> = state.rates.tables().collect();
-    let rates = tables.into_iter().rev().map(|table| ItemV2::Rates(RatesV2::of(table)));
-    let accounts = state.ledger.accounts().map(|(id, account)| ItemV2::Account(AccountV2::of(id, account)));
-    let usage = state.usage.accounts().map(|(key, windows)| ItemV2::Usage(UsageV2::of(key, windows)));
-    let withdrawals = state.withdrawals.iter().map(|(_, known)| ItemV2::Withdrawal(known.into()));
+    let rates = tables.into_iter().rev().map(|table| ItemV3::Rates(RatesV3::of(table)));
+    let accounts = state.ledger.accounts().map(|(id, account)| ItemV3::Account(AccountV3::of(id, account)));
+    let usage = state.usage.accounts().map(|(key, windows)| ItemV3::Usage(UsageV3::of(key, windows)));
+    let open = state.withdrawals.iter().filter(|(_, known)| !known.has_ended());
+    let withdrawals = open.map(|(_, known)| ItemV3::Withdrawal(known.into()));
     let relationships =
-        state.relationships.iter().map(|(id, known)| ItemV2::Relationship(RelationshipV2::of(id, known)));
+        state.relationships.iter().map(|(id, known)| ItemV3::Relationship(RelationshipV3::of(id, known)));
     let open = state.intents.iter().filter(|(_, intent)| !intent.has_ended());
-    let intents = open.map(|(id, intent)| ItemV2::Intent(IntentV2::of(id, intent)));
+    let intents = open.map(|(id, intent)| ItemV3::Intent(IntentV3::of(id, intent)));
     let items =
         head.chain(rates).chain(accounts).chain(usage).chain(withdrawals).chain(relationships).chain(intents);
     let mut count = 0;
@@ -80,7 +81,7 @@ pub fn items(state: &State) -> impl Iterator<Item = Vec<u8>> {
         None if ended => None,
         None => {
             ended = true;
-            Some(bytes(&ItemV2::End(count)))
+            Some(bytes(&ItemV3::End(count)))
         }
     })
 }
@@ -104,7 +105,7 @@ impl Loader {
         if bytes.len() > MAX_ITEM_BYTES {
             return Err(DecodeError::Size { got: bytes.len() });
         }
-        let item: ItemV2<'_> = whole(bytes, CONFIG)?;
+        let item: ItemV3<'_> = whole(bytes, CONFIG)?;
         let place = item.place();
         let first = self.items == 0;
         // One head, and nothing but it first.
@@ -114,20 +115,21 @@ impl Loader {
         self.last = place;
         let state = &mut self.state;
         match item {
-            ItemV2::Head(head) => head.into_state(state)?,
-            ItemV2::Rates(table) => state.rates.publish(table.into_table()?),
-            ItemV2::Account(account) => account.into_ledger(&mut state.ledger)?,
-            ItemV2::Usage(usage) => usage.into_usage(&mut state.usage)?,
-            ItemV2::Withdrawal(known) => {
+            ItemV3::Head(head) => head.into_state(state)?,
+            ItemV3::Rates(table) => state.rates.publish(table.into_table()?),
+            ItemV3::Account(account) => account.into_ledger(&mut state.ledger)?,
+            ItemV3::Usage(usage) => usage.into_usage(&mut state.usage)?,
+            ItemV3::Withdrawal(known) => {
                 let known = known.into_withdrawal()?;
-                let id = known.withdrawal.transaction();
-                if known.progress.state() == TransactionState::Ordered {
-                    state.open_withdrawals.insert(id);
+                if known.has_ended() {
+                    return Err(DecodeError::OutOfRange { field: "withdrawal" });
                 }
+                let id = known.withdrawal.transaction();
+                state.open_withdrawals.insert(id);
                 state.withdrawals.insert(id, known);
             }
-            ItemV2::Relationship(known) => known.into_relationships(&mut state.relationships)?,
-            ItemV2::Intent(known) => {
+            ItemV3::Relationship(known) => known.into_relationships(&mut state.relationships)?,
+            ItemV3::Intent(known) => {
                 let (id, intent) = known.into_intent()?;
                 if intent.status() == crate::state::Status::Created {
                     state.deadlines.insert((intent.expires_at, id));
@@ -142,8 +144,8 @@ impl Loader {
                 state.undelivered += usize::from(intent.is_undelivered());
                 state.intents.insert(id, Arc::new(intent));
             }
-            ItemV2::End(count) if count == self.items => self.ended = true,
-            ItemV2::End(_) => return Err(DecodeError::OutOfRange { field: "end" }),
+            ItemV3::End(count) if count == self.items => self.ended = true,
+            ItemV3::End(_) => return Err(DecodeError::OutOfRange { field: "end" }),
         }
         self.items += 1;
         Ok(())
@@ -158,7 +160,7 @@ impl Loader {
     }
 }
 
-impl ItemV2<'_> {
+impl ItemV3<'_> {
     fn place(&self) -> u8 {
         match self {
             Self::Head(_) => 0,
@@ -173,7 +175,7 @@ impl ItemV2<'_> {
     }
 }
 
-fn bytes(item: &ItemV2<'_>) -> Vec<u8> {
+fn bytes(item: &ItemV3<'_>) -> Vec<u8> {
     bincode::encode_to_vec(item, CONFIG)
         .expect("writing to memory cannot fail, and every type here has an encoding")
 }

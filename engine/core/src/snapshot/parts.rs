@@ -25,7 +25,7 @@ use crate::state::{
 use crate::webhook::{Delivery, DeliveryAttempt, Webhook};
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct HeadV2 {
+pub(super) struct HeadV3 {
     node: Option<[u8; 32]>,
     position: u64,
     time: u64,
@@ -37,7 +37,7 @@ pub(super) struct HeadV2 {
     away: u64,
 }
 
-impl HeadV2 {
+impl HeadV3 {
     pub(super) fn of(state: &State, away: u64) -> Self {
         Self {
             node: state.node.map(|node| node.0),
@@ -70,13 +70,13 @@ impl HeadV2 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct RatesV2<'a> {
+pub(super) struct RatesV3<'a> {
     published_at: u64,
     source: Cow<'a, str>,
     rates: Vec<([u8; 3], u64, u8)>,
 }
 
-impl<'a> RatesV2<'a> {
+impl<'a> RatesV3<'a> {
     pub(super) fn of(table: &'a RateTable) -> Self {
         let rate = |(currency, rate): (&crate::currency::Currency, &crate::currency::Rate)| {
             (currency.code(), rate.mantissa(), rate.scale())
@@ -98,13 +98,13 @@ impl<'a> RatesV2<'a> {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct AccountV2 {
+pub(super) struct AccountV3 {
     id: [u8; 32],
     balance: u64,
     reserved: u64,
 }
 
-impl AccountV2 {
+impl AccountV3 {
     pub(super) fn of(id: &AccountId, account: &Account) -> Self {
         Self { id: id.0, balance: account.balance.get(), reserved: account.reserved.get() }
     }
@@ -116,14 +116,14 @@ impl AccountV2 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct UsageV2 {
+pub(super) struct UsageV3 {
     account: [u8; 32],
     side: u8,
     amounts: Vec<(u64, u64)>,
     payments: Vec<(u64, u32)>,
 }
 
-impl UsageV2 {
+impl UsageV3 {
     pub(super) fn of((account, side): &(AccountId, Side), windows: &Windows) -> Self {
         Self {
             account: account.0,
@@ -146,12 +146,12 @@ impl UsageV2 {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct ProgressV2 {
+struct ProgressV3 {
     attempts: Vec<(u8, String)>,
     contradictions: u8,
 }
 
-impl From<&Progress> for ProgressV2 {
+impl From<&Progress> for ProgressV3 {
     fn from(progress: &Progress) -> Self {
         let attempt = |attempt: &Attempt| (attempt.state as u8, attempt.reason.clone());
         let attempts = progress.attempts().iter().map(attempt).collect();
@@ -159,7 +159,7 @@ impl From<&Progress> for ProgressV2 {
     }
 }
 
-impl ProgressV2 {
+impl ProgressV3 {
     fn into_progress(self) -> Result<Progress, DecodeError> {
         let attempt = |(state, reason)| Ok(Attempt { state: attempt_state(state)?, reason });
         let attempts = self.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?;
@@ -168,32 +168,32 @@ impl ProgressV2 {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct ScheduledWithdrawalV2<'a> {
+pub(super) struct ScheduledWithdrawalV3<'a> {
     withdrawal: WithdrawalV2<'a>,
     scheduled: u64,
-    last_position: u64,
+    followed: Vec<u64>,
     at: u64,
-    progress: ProgressV2,
+    progress: ProgressV3,
 }
 
-impl<'a> From<&'a ScheduledWithdrawal> for ScheduledWithdrawalV2<'a> {
+impl<'a> From<&'a ScheduledWithdrawal> for ScheduledWithdrawalV3<'a> {
     fn from(known: &'a ScheduledWithdrawal) -> Self {
         Self {
             withdrawal: (&known.withdrawal).into(),
             scheduled: known.scheduled.0,
-            last_position: known.last_position.0,
+            followed: known.followed.iter().map(|position| position.0).collect(),
             at: known.at.0,
             progress: (&known.progress).into(),
         }
     }
 }
 
-impl ScheduledWithdrawalV2<'_> {
+impl ScheduledWithdrawalV3<'_> {
     pub(super) fn into_withdrawal(self) -> Result<ScheduledWithdrawal, DecodeError> {
         Ok(ScheduledWithdrawal {
             withdrawal: self.withdrawal.into(),
             scheduled: Position(self.scheduled),
-            last_position: Position(self.last_position),
+            followed: self.followed.into_iter().map(Position).collect(),
             at: Timestamp(self.at),
             progress: self.progress.into_progress()?,
         })
@@ -201,7 +201,7 @@ impl ScheduledWithdrawalV2<'_> {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct SubmissionV2 {
+struct SubmissionV3 {
     payload: Vec<u8>,
     form: Option<(u8, Vec<u8>)>,
     signature: [u8; 64],
@@ -210,7 +210,7 @@ struct SubmissionV2 {
     at: u64,
 }
 
-impl From<&Submission> for SubmissionV2 {
+impl From<&Submission> for SubmissionV3 {
     fn from(submission: &Submission) -> Self {
         Self {
             payload: submission.payment.to_bytes(),
@@ -223,7 +223,7 @@ impl From<&Submission> for SubmissionV2 {
     }
 }
 
-impl SubmissionV2 {
+impl SubmissionV3 {
     fn into_submission(self) -> Result<Submission, DecodeError> {
         Ok(Submission {
             payment: Payment::from_bytes(&self.payload)
@@ -241,13 +241,13 @@ impl SubmissionV2 {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct SettlementV2 {
-    submission: SubmissionV2,
+struct SettlementV3 {
+    submission: SubmissionV3,
     scheduled: u64,
-    transactions: Vec<(TransactionV2, ProgressV2)>,
+    transactions: Vec<(TransactionV2, ProgressV3)>,
 }
 
-impl From<&Settlement> for SettlementV2 {
+impl From<&Settlement> for SettlementV3 {
     fn from(settlement: &Settlement) -> Self {
         let twin = |known: &ScheduledTransaction| ((&known.transaction).into(), (&known.progress).into());
         Self {
@@ -258,9 +258,9 @@ impl From<&Settlement> for SettlementV2 {
     }
 }
 
-impl SettlementV2 {
+impl SettlementV3 {
     fn into_settlement(self) -> Result<Settlement, DecodeError> {
-        let known = |(transaction, progress): (TransactionV2, ProgressV2)| {
+        let known = |(transaction, progress): (TransactionV2, ProgressV3)| {
             let (transaction, progress) = (transaction.into(), progress.into_progress()?);
             Ok(ScheduledTransaction { transaction, progress })
         };
@@ -274,13 +274,13 @@ impl SettlementV2 {
 
 /// The phases of an intent that has not ended.
 #[derive(Encode, BorrowDecode)]
-enum PhaseV2<'a> {
+enum PhaseV3<'a> {
     Created,
-    Submitted(SubmissionV2),
-    Verified(SubmissionV2),
-    Scheduled(SettlementV2),
-    Confirmed(SettlementV2),
-    Failed(SettlementV2),
+    Submitted(SubmissionV3),
+    Verified(SubmissionV3),
+    Scheduled(SettlementV3),
+    Confirmed(SettlementV3),
+    Failed(SettlementV3),
     LoggedIn {
         user: [u8; 32],
         authorization: AuthorizationV2<'a>,
@@ -292,30 +292,30 @@ enum PhaseV2<'a> {
 }
 
 #[derive(Encode, BorrowDecode)]
-enum AskedV2<'a> {
+enum AskedV3<'a> {
     Payment { terms: TermsV2, site: Option<SiteV3<'a>> },
     Login(LoginTermsV3<'a>),
 }
 
 #[derive(Encode, BorrowDecode)]
-struct WebhookV2<'a> {
+struct WebhookV3<'a> {
     url: Cow<'a, str>,
     registered: u64,
     armed: Option<u64>,
     ordered: Option<u64>,
-    delivery: DeliveryV2,
+    delivery: DeliveryV3,
     attempts: Vec<(u64, u64, DeliveryOutcomeV3<'a>)>,
 }
 
 #[derive(Encode, BorrowDecode)]
-enum DeliveryV2 {
+enum DeliveryV3 {
     Waiting,
     Pending { due: u64 },
     Delivered,
     Failed,
 }
 
-impl<'a> From<&'a Webhook> for WebhookV2<'a> {
+impl<'a> From<&'a Webhook> for WebhookV3<'a> {
     fn from(webhook: &'a Webhook) -> Self {
         let attempt =
             |attempt: &'a DeliveryAttempt| (attempt.at.0, micros(attempt.latency), (&attempt.outcome).into());
@@ -325,17 +325,17 @@ impl<'a> From<&'a Webhook> for WebhookV2<'a> {
             armed: webhook.armed.map(|at| at.0),
             ordered: webhook.ordered.map(|at| at.0),
             delivery: match webhook.delivery {
-                Delivery::Waiting => DeliveryV2::Waiting,
-                Delivery::Pending { due } => DeliveryV2::Pending { due: due.0 },
-                Delivery::Delivered => DeliveryV2::Delivered,
-                Delivery::Failed => DeliveryV2::Failed,
+                Delivery::Waiting => DeliveryV3::Waiting,
+                Delivery::Pending { due } => DeliveryV3::Pending { due: due.0 },
+                Delivery::Delivered => DeliveryV3::Delivered,
+                Delivery::Failed => DeliveryV3::Failed,
             },
             attempts: webhook.attempts.iter().map(attempt).collect(),
         }
     }
 }
 
-impl WebhookV2<'_> {
+impl WebhookV3<'_> {
     fn into_webhook(self) -> Result<Webhook, DecodeError> {
         let attempt = |(at, latency, outcome): (u64, u64, DeliveryOutcomeV3<'_>)| {
             let (at, latency) = (Timestamp(at), Duration::from_micros(latency));
@@ -347,10 +347,10 @@ impl WebhookV2<'_> {
             armed: self.armed.map(Position),
             ordered: self.ordered.map(Position),
             delivery: match self.delivery {
-                DeliveryV2::Waiting => Delivery::Waiting,
-                DeliveryV2::Pending { due } => Delivery::Pending { due: Timestamp(due) },
-                DeliveryV2::Delivered => Delivery::Delivered,
-                DeliveryV2::Failed => Delivery::Failed,
+                DeliveryV3::Waiting => Delivery::Waiting,
+                DeliveryV3::Pending { due } => Delivery::Pending { due: Timestamp(due) },
+                DeliveryV3::Delivered => Delivery::Delivered,
+                DeliveryV3::Failed => Delivery::Failed,
             },
             attempts: self.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?,
         })
@@ -358,14 +358,14 @@ impl WebhookV2<'_> {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct RelationshipV2<'a> {
+pub(super) struct RelationshipV3<'a> {
     authority: [u8; 32],
     owner: [u8; 32],
     domain: Cow<'a, str>,
     established: u64,
 }
 
-impl<'a> RelationshipV2<'a> {
+impl<'a> RelationshipV3<'a> {
     pub(super) fn of(authority: &AccountId, known: &'a Relationship) -> Self {
         Self {
             authority: authority.0,
@@ -384,9 +384,9 @@ impl<'a> RelationshipV2<'a> {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct IntentV2<'a> {
+pub(super) struct IntentV3<'a> {
     id: [u8; 32],
-    asked: AskedV2<'a>,
+    asked: AskedV3<'a>,
     authorization: AuthorizationV2<'a>,
     created_at: u64,
     created: u64,
@@ -396,12 +396,12 @@ pub(super) struct IntentV2<'a> {
     revision: u32,
     last_position: u64,
     ended: Option<u64>,
-    phase: PhaseV2<'a>,
-    refunds: Vec<(RefundV2, u64, ProgressV2)>,
-    webhook: Option<WebhookV2<'a>>,
+    phase: PhaseV3<'a>,
+    refunds: Vec<(RefundV2, u64, ProgressV3)>,
+    webhook: Option<WebhookV3<'a>>,
 }
 
-impl<'a> IntentV2<'a> {
+impl<'a> IntentV3<'a> {
     pub(super) fn of(id: &IntentId, intent: &'a Intent) -> Self {
         let refund = |known: &ScheduledRefund| {
             (RefundV2::from(&known.refund), known.scheduled.0, (&known.progress).into())
@@ -410,9 +410,9 @@ impl<'a> IntentV2<'a> {
             id: id.0,
             asked: match &intent.asked {
                 Asked::Payment(terms) => {
-                    AskedV2::Payment { terms: terms.into(), site: terms.site.as_deref().map(SiteV3::from) }
+                    AskedV3::Payment { terms: terms.into(), site: terms.site.as_deref().map(SiteV3::from) }
                 }
-                Asked::Login(login) => AskedV2::Login((&**login).into()),
+                Asked::Login(login) => AskedV3::Login((&**login).into()),
             },
             authorization: (&intent.authorization).into(),
             created_at: intent.created_at.0,
@@ -424,19 +424,19 @@ impl<'a> IntentV2<'a> {
             last_position: intent.last_position.0,
             ended: intent.ended.map(|at| at.0),
             phase: match &intent.phase {
-                Phase::Created => PhaseV2::Created,
-                Phase::Submitted(submission) => PhaseV2::Submitted((&**submission).into()),
-                Phase::Verified(submission) => PhaseV2::Verified((&**submission).into()),
-                Phase::Scheduled(settlement) => PhaseV2::Scheduled((&**settlement).into()),
-                Phase::Confirmed(settlement) => PhaseV2::Confirmed((&**settlement).into()),
-                Phase::Failed(settlement) => PhaseV2::Failed((&**settlement).into()),
-                Phase::LoggedIn(login) => PhaseV2::LoggedIn {
+                Phase::Created => PhaseV3::Created,
+                Phase::Submitted(submission) => PhaseV3::Submitted((&**submission).into()),
+                Phase::Verified(submission) => PhaseV3::Verified((&**submission).into()),
+                Phase::Scheduled(settlement) => PhaseV3::Scheduled((&**settlement).into()),
+                Phase::Confirmed(settlement) => PhaseV3::Confirmed((&**settlement).into()),
+                Phase::Failed(settlement) => PhaseV3::Failed((&**settlement).into()),
+                Phase::LoggedIn(login) => PhaseV3::LoggedIn {
                     user: login.user.0,
                     authorization: (&login.authorization).into(),
                     position: login.position.0,
                     at: login.at.0,
                 },
-                Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) => PhaseV2::Ended,
+                Phase::Canceled(_) | Phase::Expired | Phase::Rejected(_) => PhaseV3::Ended,
             },
             refunds: intent.refunds.iter().map(refund).collect(),
             webhook: intent.webhook.as_deref().map(Into::into),
@@ -444,18 +444,18 @@ impl<'a> IntentV2<'a> {
     }
 
     pub(super) fn into_intent(self) -> Result<(IntentId, Intent), DecodeError> {
-        let refund = |(refund, scheduled, progress): (RefundV2, u64, ProgressV2)| {
+        let refund = |(refund, scheduled, progress): (RefundV2, u64, ProgressV3)| {
             let (refund, scheduled) = (refund.into(), Position(scheduled));
             Ok(ScheduledRefund { refund, scheduled, progress: progress.into_progress()? })
         };
         let intent = Intent {
             asked: match self.asked {
-                AskedV2::Payment { terms, site } => {
+                AskedV3::Payment { terms, site } => {
                     let mut terms = terms.into_terms()?;
                     terms.site = site.map(|site| site.into_site().map(Box::new)).transpose()?;
                     Asked::Payment(terms)
                 }
-                AskedV2::Login(login) => Asked::Login(Box::new(login.into_terms()?)),
+                AskedV3::Login(login) => Asked::Login(Box::new(login.into_terms()?)),
             },
             authorization: self.authorization.into_authorization()?,
             created_at: Timestamp(self.created_at),
@@ -467,13 +467,13 @@ impl<'a> IntentV2<'a> {
             last_position: Position(self.last_position),
             ended: self.ended.map(Position),
             phase: match self.phase {
-                PhaseV2::Created => Phase::Created,
-                PhaseV2::Submitted(submission) => Phase::Submitted(Box::new(submission.into_submission()?)),
-                PhaseV2::Verified(submission) => Phase::Verified(Box::new(submission.into_submission()?)),
-                PhaseV2::Scheduled(settlement) => Phase::Scheduled(Box::new(settlement.into_settlement()?)),
-                PhaseV2::Confirmed(settlement) => Phase::Confirmed(Box::new(settlement.into_settlement()?)),
-                PhaseV2::Failed(settlement) => Phase::Failed(Box::new(settlement.into_settlement()?)),
-                PhaseV2::LoggedIn { user, authorization, position, at } => {
+                PhaseV3::Created => Phase::Created,
+                PhaseV3::Submitted(submission) => Phase::Submitted(Box::new(submission.into_submission()?)),
+                PhaseV3::Verified(submission) => Phase::Verified(Box::new(submission.into_submission()?)),
+                PhaseV3::Scheduled(settlement) => Phase::Scheduled(Box::new(settlement.into_settlement()?)),
+                PhaseV3::Confirmed(settlement) => Phase::Confirmed(Box::new(settlement.into_settlement()?)),
+                PhaseV3::Failed(settlement) => Phase::Failed(Box::new(settlement.into_settlement()?)),
+                PhaseV3::LoggedIn { user, authorization, position, at } => {
                     Phase::LoggedIn(Box::new(LoggedIn {
                         user: AccountId(user),
                         authorization: authorization.into_authorization()?,
@@ -481,7 +481,7 @@ impl<'a> IntentV2<'a> {
                         at: Timestamp(at),
                     }))
                 }
-                PhaseV2::Ended => return Err(DecodeError::OutOfRange { field: "phase" }),
+                PhaseV3::Ended => return Err(DecodeError::OutOfRange { field: "phase" }),
             },
             refunds: self.refunds.into_iter().map(refund).collect::<Result<_, _>>()?,
             webhook: self.webhook.map(|webhook| webhook.into_webhook().map(Box::new)).transpose()?,

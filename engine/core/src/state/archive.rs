@@ -1,8 +1,10 @@
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Deposit, Intent, State};
-use crate::ids::{DepositKey, IntentId, Position};
+use super::{Deposit, Intent, ScheduledWithdrawal, State};
+use crate::event::{Event, Record};
+use crate::ids::{DepositKey, IntentId, Position, TransactionId};
 
 /// What has ended, as a number and a hash of every version of it, in the order of the log.
 ///
@@ -36,6 +38,32 @@ pub enum Key {
     Intent(IntentId),
     /// A deposit.
     Deposit(DepositKey),
+    /// A withdrawal, by the transaction that carries it out.
+    Withdrawal(TransactionId),
+}
+
+impl Key {
+    /// What a record is about; `None` when it is about nothing that ends.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
+        match (record.subject, &record.event) {
+            (Some(subject), _) => Some(Self::Intent(subject.intent)),
+            (None, Event::FundsDeposited { key, .. }) => Some(Self::Deposit(*key)),
+            (None, Event::WithdrawalScheduled { withdrawal, .. }) => {
+                Some(Self::Withdrawal(withdrawal.transaction()))
+            }
+            (
+                None,
+                Event::WithdrawalConfirmed { transaction, .. }
+                | Event::WithdrawalFailed { transaction, .. }
+                | Event::AttemptSent { transaction, .. }
+                | Event::AttemptIndeterminate { transaction, .. }
+                | Event::AttemptFailed { transaction, .. }
+                | Event::SettlementContradicted { transaction, .. },
+            ) => Some(Self::Withdrawal(*transaction)),
+            (None, _) => None,
+        }
+    }
 }
 
 /// A thing that has ended.
@@ -45,6 +73,8 @@ pub enum Ended {
     Intent(Arc<Intent>),
     /// A deposit; it has ended when it is made.
     Deposit(Deposit),
+    /// A withdrawal that is final.
+    Withdrawal(Box<ScheduledWithdrawal>),
 }
 
 impl Ended {
@@ -54,6 +84,7 @@ impl Ended {
         match self {
             Self::Intent(intent) => intent.last_position,
             Self::Deposit(deposit) => deposit.position,
+            Self::Withdrawal(known) => known.last_position(),
         }
     }
 }
@@ -71,15 +102,28 @@ impl State {
         match key {
             Key::Intent(id) => self.intents.contains_key(id),
             Key::Deposit(key) => self.deposits.contains_key(key),
+            Key::Withdrawal(id) => self.withdrawals.contains_key(id),
         }
     }
 
     /// Everything in memory that has ended, with the position of its last record.
     pub fn ended(&self) -> impl Iterator<Item = (Key, Position)> {
         let intents = self.intents.iter().filter(|(_, intent)| intent.has_ended());
+        let withdrawals = self.withdrawals.iter().filter(|(_, known)| known.has_ended());
         intents
             .map(|(id, intent)| (Key::Intent(*id), intent.last_position))
             .chain(self.deposits.iter().map(|(key, deposit)| (Key::Deposit(*key), deposit.position)))
+            .chain(withdrawals.map(|(id, known)| (Key::Withdrawal(*id), known.last_position())))
+    }
+
+    /// Of what is in memory and has ended, every record that does not name the one before about the same thing: its position,
+    /// and that one's. Whoever keeps these besides [`State::ended`] finds all records of a thing from its last one on.
+    pub fn links(&self) -> impl Iterator<Item = (Position, Position)> {
+        let ended = self.withdrawals.iter().map(|(_, known)| known).filter(|known| known.has_ended());
+        ended.flat_map(|known| {
+            let before = core::iter::once(known.scheduled).chain(known.followed.iter().copied());
+            known.followed.iter().copied().zip(before)
+        })
     }
 
     /// Puts away what has ended, if the record at `last` is still the last about it; whether it did.
@@ -97,6 +141,11 @@ impl State {
                 self.deposits.get(key).is_some_and(|deposit| deposit.position == last)
                     && self.deposits.remove(key).is_some()
             }
+            Key::Withdrawal(id) => {
+                let known = self.withdrawals.get(id);
+                known.is_some_and(|known| known.has_ended() && known.last_position() == last)
+                    && self.withdrawals.remove(id).is_some()
+            }
         };
         self.away += u64::from(away);
         away
@@ -113,6 +162,11 @@ impl State {
             }
             (Key::Deposit(key), Ended::Deposit(deposit)) => {
                 self.deposits.insert(*key, *deposit);
+            }
+            (Key::Withdrawal(id), Ended::Withdrawal(known))
+                if known.has_ended() && known.withdrawal.transaction() == *id =>
+            {
+                self.withdrawals.insert(*id, ScheduledWithdrawal::clone(known));
             }
             _ => return false,
         }

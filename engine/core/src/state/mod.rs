@@ -11,6 +11,7 @@ mod usage;
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use core::ops::Bound;
 use core::time::Duration;
@@ -85,12 +86,27 @@ pub struct ScheduledWithdrawal {
     pub withdrawal: Withdrawal,
     /// Where its order is in the log.
     pub scheduled: Position,
-    /// The position of the last record about it.
-    pub last_position: Position,
+    /// Where the later records about it are, the first one first: none of them names the one before. A handful for each attempt
+    /// that the policy allows, and the contradictions that are kept.
+    pub followed: Vec<Position>,
     /// When it was ordered.
     pub at: Timestamp,
     /// How far it has come.
     pub progress: Progress,
+}
+
+impl ScheduledWithdrawal {
+    /// The position of the last record about it.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.followed.last().copied().unwrap_or(self.scheduled)
+    }
+
+    /// Whether the rail has said its last word: the quarks have left, or never will.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.progress.state() != TransactionState::Ordered
+    }
 }
 
 impl Default for State {
@@ -219,13 +235,13 @@ impl State {
         &self.usage
     }
 
-    /// The withdrawal that a transaction carries out.
+    /// The withdrawal that a transaction carries out, unless it is put away.
     #[must_use]
     pub fn withdrawal(&self, transaction: &TransactionId) -> Option<&ScheduledWithdrawal> {
         self.withdrawals.get(transaction)
     }
 
-    /// Every withdrawal, by transaction.
+    /// Every withdrawal in memory, by transaction: all that are open, and those that have ended and are not put away.
     pub fn withdrawals(&self) -> impl Iterator<Item = (&TransactionId, &ScheduledWithdrawal)> {
         self.withdrawals.iter()
     }

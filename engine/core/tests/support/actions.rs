@@ -14,7 +14,7 @@ use quittance_core::event::{AttemptState, CanceledBy, Event, Record};
 use quittance_core::frame::{FrameBuilder, Tip};
 use quittance_core::ids::{AccountId, IntentId, Position, Timestamp, TransactionId};
 use quittance_core::invariant::{check_all, check_history, follows};
-use quittance_core::machine::Input;
+use quittance_core::machine::{Answer, Input};
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{BasisPoints, NativeAmount, Quarks};
 use quittance_core::payment::Payment;
@@ -57,6 +57,8 @@ pub(crate) struct Run<'a> {
     payments: Vec<(u8, Payment)>,
     /// Every request sent, for whoever wants to ask again.
     pub(crate) requests: Vec<Request>,
+    /// Every input, when it came, and what was answered.
+    pub(crate) script: Vec<(Timestamp, Input, Option<Answer>)>,
     ended: BTreeMap<IntentId, Status>,
     /// As it was after the last input.
     digest: Digest,
@@ -74,6 +76,7 @@ pub(crate) fn run(bytes: &[u8]) -> Run<'_> {
         model: Model::default(),
         payments: Vec::new(),
         requests: Vec::new(),
+        script: Vec::new(),
         ended: BTreeMap::new(),
         digest: State::default().digest(),
         portions: Vec::new(),
@@ -136,9 +139,14 @@ impl Run<'_> {
                     ["a bank", "", "another bank", &"b".repeat(129)][usize::from(self.below(4))].to_owned();
                 let quarks = PARTS[usize::from(self.below(5))];
                 let mut order = withdrawal_of(owner, &self.below(4).to_string(), quarks, &to);
-                if self.below(16) == 1 {
-                    order.node.0 = [1; 32];
+                match self.below(16) {
+                    1 => order.node.0 = [1; 32],
+                    // One that there is, the very same or for another amount.
+                    2..8 => order = self.one_again().unwrap_or(order),
+                    _ => {}
                 }
+                let signs = |seed: &u8| payer(*seed) == order.account;
+                let owner = (100..100 + PAYERS).find(signs).unwrap_or(SHOP_SEED);
                 self.send(withdraw(owner, order));
             }
             170..180 => self.settle_withdrawal(),
@@ -393,9 +401,19 @@ impl Run<'_> {
         (attempt, outcome(state, &"no".repeat(usize::from(self.below(200)))))
     }
 
+    fn one_again(&mut self) -> Option<Withdrawal> {
+        let (pick, other) = (usize::from(self.below(8)), self.below(2) == 1);
+        let count = self.world.core.state().withdrawals().count().max(1);
+        let (_, known) = self.world.core.state().withdrawals().nth(pick % count)?;
+        let quarks = Quarks::new(known.withdrawal.quarks.get() + u64::from(other));
+        Some(Withdrawal { quarks, ..known.withdrawal.clone() })
+    }
+
     fn settle_withdrawal(&mut self) {
+        // One in eight about none that there is.
         let pick = usize::from(self.below(8));
-        let known = self.world.core.state().withdrawals().nth(pick);
+        let count = self.world.core.state().withdrawals().count().max(1);
+        let known = self.world.core.state().withdrawals().nth(pick % count).filter(|_| pick < 7);
         let (id, current) =
             known.map_or((TransactionId([0; 32]), 1), |(id, s)| (*id, s.progress.current().0));
         let (attempt, said) = self.word(current);
@@ -468,7 +486,8 @@ impl Run<'_> {
             Input::Tick => None,
         };
         let text = format!("{input:?}");
-        let (events, answer) = self.world.input(input);
+        let (events, answer) = self.world.input(input.clone());
+        self.script.push((self.world.now, input, answer.clone()));
         let names: Vec<_> = events.iter().map(Event::name).collect();
         match (modelled, &answer) {
             (Some(modelled), Some(answer)) => {

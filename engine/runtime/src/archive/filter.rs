@@ -1,4 +1,4 @@
-use quittance_core::state::Key;
+use super::Name;
 
 /// Bits for each key. With the eight probes below about one stranger in 2,000 passes, so that even twenty runs together send
 /// only one new intent in a hundred to the store. At 10 million keys this is 20 MB.
@@ -20,8 +20,8 @@ impl Filter {
         Self { words: vec![0; lines * LINE_WORDS] }
     }
 
-    pub(crate) fn insert(&mut self, key: &Key) {
-        let (line, mut bits) = self.place(key);
+    pub(crate) fn insert(&mut self, name: &Name) {
+        let (line, mut bits) = self.place(name);
         for _ in 0..PROBES {
             let bit = next(&mut bits);
             if let Some(word) = self.words.get_mut(line + bit / 64) {
@@ -31,8 +31,8 @@ impl Filter {
     }
 
     /// Whether the key may be there; never false for one that is.
-    pub(crate) fn may_contain(&self, key: &Key) -> bool {
-        let (line, mut bits) = self.place(key);
+    pub(crate) fn may_contain(&self, name: &Name) -> bool {
+        let (line, mut bits) = self.place(name);
         (0..PROBES).all(|_| {
             let bit = next(&mut bits);
             self.words.get(line + bit / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
@@ -51,15 +51,12 @@ impl Filter {
     }
 
     /// Where a key's line begins, and the bits that choose its probes.
-    fn place(&self, key: &Key) -> (usize, u64) {
-        let (tag, bytes) = match key {
-            Key::Intent(id) => (1, id.0),
-            Key::Deposit(key) => (2, key.0),
-        };
-        // The keys are hashes or public keys, so a few multiplications spread them well enough. Whoever grinds keys that pass
-        // costs a read of one block with each.
+    fn place(&self, name: &Name) -> (usize, u64) {
+        // The keys are hashes or public keys, so a few multiplications spread them well enough, and what few bits a position has.
+        // Whoever grinds keys that pass costs a read of one block with each.
+        let (tag, bytes) = name.parts();
         let (words, _) = bytes.as_chunks::<8>();
-        let hash = words.iter().fold(tag, |hash: u64, word| {
+        let hash = words.iter().fold(u64::from(tag), |hash: u64, word| {
             (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
         });
         let lines = (self.words.len() / LINE_WORDS) as u128;
@@ -76,25 +73,31 @@ fn next(bits: &mut u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use quittance_core::ids::{DepositKey, IntentId};
+    use quittance_core::ids::{DepositKey, IntentId, Position, TransactionId};
+    use quittance_core::state::Key;
 
     use super::*;
 
-    /// Bytes that look random, as public keys do.
-    pub(crate) fn key(number: u64) -> Key {
+    /// Bytes that look random, as public keys do, and positions.
+    fn name(number: u64) -> Name {
         let text = DepositKey::from_text(&number.to_string());
-        if number.is_multiple_of(7) { Key::Deposit(text) } else { Key::Intent(IntentId(text.0)) }
+        match number % 7 {
+            0 => Name::Last(Key::Deposit(text)),
+            1 => Name::Last(Key::Withdrawal(TransactionId(text.0))),
+            2 | 3 => Name::Before(Position(number)),
+            _ => Name::Last(Key::Intent(IntentId(text.0))),
+        }
     }
 
     #[test]
     fn no_key_is_missed_and_few_strangers_pass() {
         for keys in [0_u64, 1, 10, 1_000, 20_000] {
             let mut filter = Filter::for_keys(usize::try_from(keys).unwrap());
-            (0..keys).for_each(|number| filter.insert(&key(number)));
+            (0..keys).for_each(|number| filter.insert(&name(number)));
             let filter = Filter::from_bytes(&filter.to_bytes()).expect("its own bytes");
-            let missed = (0..keys).filter(|number| !filter.may_contain(&key(*number))).count();
+            let missed = (0..keys).filter(|number| !filter.may_contain(&name(*number))).count();
             assert_eq!(missed, 0, "{keys} keys: an intent that has ended would be taken for new");
-            let strangers = (keys..keys + 20_000).filter(|number| filter.may_contain(&key(*number))).count();
+            let strangers = (keys..keys + 20_000).filter(|number| filter.may_contain(&name(*number))).count();
             assert!(strangers < 40, "{keys} keys: {strangers} of 20,000 strangers pass");
         }
         assert_eq!(Filter::from_bytes(&[]), None);

@@ -1,23 +1,25 @@
-//! Where the last record about each thing that has ended is in the log.
+//! Where the records about each thing that has ended are in the log: the last one, and those before it that no later record names.
 //!
 //! Kept in a [`Table`], in runs: sorted, never changed, each with a filter in memory that knows most strangers. A checkpoint adds
 //! a run; when there are many of one size they are merged into one of the next. Nothing here is a fact: it all follows from the
 //! log, every byte is checked against hashes that a snapshot names, and a restart that does not like it makes it anew.
 
 mod filter;
+mod name;
 mod run;
 
 use std::sync::Arc;
 
 use quittance_core::ids::Position;
-use quittance_core::state::Key;
+use quittance_core::state::{Key, State};
 
 use crate::table::{Table, TableError};
+use name::Name;
 use run::{Entry, Run};
 
 pub(crate) use run::RunId;
 
-/// As many runs of one level become one of the next: 10 million keys in runs of 30 thousand are then in 15 runs or so.
+/// As many runs of one level become one of the next: 10 million names in runs of 30 thousand are then in 15 runs or so.
 const FANOUT: usize = 8;
 
 /// Why the archive cannot answer.
@@ -72,21 +74,47 @@ impl Archive {
 
     /// The position of the last record about a thing that has ended; `None` when no such thing is known.
     pub(crate) fn find(&self, key: &Key) -> Result<Option<Position>, ArchiveError> {
+        self.get(&Name::Last(*key))
+    }
+
+    /// The records up to the one at `last` that each have to be looked up here, the first one first: for a record that names the
+    /// one before, itself alone.
+    pub(crate) fn trail(&self, last: Position) -> Result<Vec<Position>, ArchiveError> {
+        let mut trail = vec![last];
+        let mut at = last;
+        // Each is before the last, whatever the table says.
+        while let Some(before) = self.get(&Name::Before(at))?.filter(|before| *before < at) {
+            trail.push(before);
+            at = before;
+        }
+        trail.reverse();
+        Ok(trail)
+    }
+
+    /// Whether a key may be there. At once, and nearly always false for one that is not.
+    pub(crate) fn may_contain(&self, key: &Key) -> bool {
+        let name = Name::Last(*key);
+        self.runs.iter().any(|run| run.may_contain(&name))
+    }
+
+    /// The archive with all that has ended in a state, and what that is. Where a key is there already, the new position counts.
+    pub(crate) fn with_ended(&self, state: &State) -> Result<(Self, Vec<(Key, Position)>), ArchiveError> {
+        let ended: Vec<_> = state.ended().collect();
+        let last = ended.iter().map(|(key, last)| (Name::Last(*key), *last));
+        let links = state.links().map(|(at, before)| (Name::Before(at), before));
+        Ok((self.with(last.chain(links).collect())?, ended))
+    }
+
+    fn get(&self, name: &Name) -> Result<Option<Position>, ArchiveError> {
         for run in self.runs.iter().rev() {
-            if let Some(position) = run.find(key)? {
+            if let Some(position) = run.find(name)? {
                 return Ok(Some(position));
             }
         }
         Ok(None)
     }
 
-    /// Whether a key may be there. At once, and nearly always false for one that is not.
-    pub(crate) fn may_contain(&self, key: &Key) -> bool {
-        self.runs.iter().any(|run| run.may_contain(key))
-    }
-
-    /// The archive with these added. Where a key is there already, the new position counts.
-    pub(crate) fn with(&self, mut entries: Vec<Entry>) -> Result<Self, ArchiveError> {
+    fn with(&self, mut entries: Vec<Entry>) -> Result<Self, ArchiveError> {
         let mut next = self.clone();
         if entries.is_empty() {
             return Ok(next);
@@ -147,7 +175,7 @@ impl Archive {
     }
 }
 
-/// Several runs as one: in order of key, of each key only what the newest run says.
+/// Several runs as one: in order of name, of each name only what the newest run says.
 struct Merge<I: Iterator<Item = Result<Entry, ArchiveError>>> {
     /// The oldest first.
     runs: Vec<std::iter::Peekable<I>>,
@@ -163,10 +191,10 @@ impl<I: Iterator<Item = Result<Entry, ArchiveError>>> Iterator for Merge<I> {
     type Item = Result<Entry, ArchiveError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut least: Option<Key> = None;
+        let mut least: Option<Name> = None;
         for run in &mut self.runs {
             match run.peek() {
-                Some(Ok((key, _))) if least.is_none_or(|least| *key < least) => least = Some(*key),
+                Some(Ok((name, _))) if least.is_none_or(|least| *name < least) => least = Some(*name),
                 Some(Ok(_)) | None => {}
                 Some(Err(_)) => return run.next(),
             }
@@ -174,7 +202,7 @@ impl<I: Iterator<Item = Result<Entry, ArchiveError>>> Iterator for Merge<I> {
         let least = least?;
         let mut newest = None;
         for run in &mut self.runs {
-            if let Some(entry) = run.next_if(|entry| entry.as_ref().is_ok_and(|(key, _)| *key == least)) {
+            if let Some(entry) = run.next_if(|entry| entry.as_ref().is_ok_and(|(name, _)| *name == least)) {
                 newest = Some(entry);
             }
         }

@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
-use quittance_core::ids::{DepositKey, IntentId, Position};
-use quittance_core::state::Key;
+use quittance_core::ids::Position;
 
-use super::ArchiveError;
 use super::filter::Filter;
+use super::{ArchiveError, Name};
 use crate::table::Table;
 
-/// A key and the position of the last record about it.
-pub(super) type Entry = (Key, Position);
+/// A name and the position kept under it.
+pub(super) type Entry = (Name, Position);
 
 const KEY_BYTES: usize = 33;
 const ENTRY_BYTES: usize = KEY_BYTES + 8;
@@ -79,9 +78,9 @@ impl Run {
             Ok(())
         };
         for entry in entries {
-            let (key, position) = entry?;
-            filter.insert(&key);
-            block.extend_from_slice(&key_bytes(&key));
+            let (name, position) = entry?;
+            filter.insert(&name);
+            block.extend_from_slice(&key_bytes(&name));
             block.extend_from_slice(&position.0.to_be_bytes());
             count += 1;
             if block.len() >= BLOCK_ENTRIES * ENTRY_BYTES {
@@ -119,16 +118,16 @@ impl Run {
         Ok(Self { id, filter, fences, table: Arc::clone(table) })
     }
 
-    pub(super) fn may_contain(&self, key: &Key) -> bool {
-        self.filter.may_contain(key)
+    pub(super) fn may_contain(&self, name: &Name) -> bool {
+        self.filter.may_contain(name)
     }
 
-    /// The position kept under a key.
-    pub(super) fn find(&self, key: &Key) -> Result<Option<Position>, ArchiveError> {
-        if !self.filter.may_contain(key) {
+    /// The position kept under a name.
+    pub(super) fn find(&self, name: &Name) -> Result<Option<Position>, ArchiveError> {
+        if !self.filter.may_contain(name) {
             return Ok(None);
         }
-        let wanted = key_bytes(key);
+        let wanted = key_bytes(name);
         let Some(at) = self.fences.partition_point(|fence| fence.first <= wanted).checked_sub(1) else {
             return Ok(None);
         };
@@ -221,24 +220,16 @@ fn root(fences: &[u8], filter: &[u8]) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
-fn key_bytes(key: &Key) -> [u8; KEY_BYTES] {
-    let (tag, bytes) = match key {
-        Key::Intent(id) => (1, &id.0),
-        Key::Deposit(key) => (2, &key.0),
-    };
+fn key_bytes(name: &Name) -> [u8; KEY_BYTES] {
+    let (tag, bytes) = name.parts();
     let mut whole = [tag; KEY_BYTES];
-    whole[1..].copy_from_slice(bytes);
+    whole[1..].copy_from_slice(&bytes);
     whole
 }
 
 fn entry(bytes: &[u8; ENTRY_BYTES]) -> Option<Entry> {
     let (key, position) = bytes.split_first_chunk::<KEY_BYTES>()?;
     let position = Position(u64::from_be_bytes(position.try_into().ok()?));
-    let (tag, id) = key.split_first()?;
-    let id: [u8; 32] = id.try_into().ok()?;
-    match tag {
-        1 => Some((Key::Intent(IntentId(id)), position)),
-        2 => Some((Key::Deposit(DepositKey(id)), position)),
-        _ => None,
-    }
+    let (tag, rest) = key.split_first()?;
+    Some((Name::of(*tag, rest.try_into().ok()?)?, position))
 }

@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
 
-use quittance_core::ids::{DepositKey, IntentId};
+use quittance_core::ids::{DepositKey, IntentId, TransactionId};
 
 use super::*;
 use crate::table::MemoryTable;
 
 fn key(number: u64) -> Key {
     let text = DepositKey::from_text(&number.to_string());
-    if number.is_multiple_of(7) { Key::Deposit(text) } else { Key::Intent(IntentId(text.0)) }
+    match number % 7 {
+        0 => Key::Deposit(text),
+        1 => Key::Withdrawal(TransactionId(text.0)),
+        _ => Key::Intent(IntentId(text.0)),
+    }
 }
 
 /// An archive grown by `batches` of keys, some of them again and again, beside a plain map.
@@ -21,7 +25,12 @@ fn grown(table: &Arc<dyn Table>, batches: u64) -> (Archive, BTreeMap<Key, Positi
             entries.insert(key(number), Position(position));
         }
         model.extend(entries.clone());
-        archive = archive.with(entries.into_iter().collect()).expect("a table in memory");
+        let last = entries.into_iter().map(|(key, position)| (Name::Last(key), position));
+        // The records of a batch are about one thing, each behind the one three before it.
+        let first = Position(batch * 1_000);
+        let links = (1..4).map(|step| (Position(first.0 + 3 * step), Position(first.0 + 3 * step - 3)));
+        let links = links.map(|(at, before)| (Name::Before(at), before));
+        archive = archive.with(last.chain(links).collect()).expect("a table in memory");
         if batch % 5 == 0 {
             archive.sweep().expect("a table in memory");
         }
@@ -33,6 +42,11 @@ fn same(archive: &Archive, model: &BTreeMap<Key, Position>) {
     for (key, position) in model {
         let found = archive.find(key).expect("a sound archive");
         assert_eq!(found, Some(*position), "{key:?} would be taken for new, or for what it was before");
+    }
+    for batch in 0..20 {
+        let trail = [0, 3, 6, 9].map(|step| Position(batch * 1_000 + step));
+        assert_eq!(archive.trail(trail[3]), Ok(trail.to_vec()), "a record of it would be missing");
+        assert_eq!(archive.trail(Position(trail[3].0 + 1)), Ok(vec![Position(trail[3].0 + 1)]));
     }
     for number in 1_000_000..1_002_000 {
         assert_eq!(archive.find(&key(number)), Ok(None), "a stranger would be taken for known");
@@ -80,6 +94,13 @@ fn a_changed_missing_or_foreign_byte_of_the_archive_is_never_an_answer() {
                     Err(error) => panic!("{error}"),
                 }
             }
+            for batch in 0..20 {
+                match opened.trail(Position(batch * 1_000 + 9)) {
+                    Ok(trail) => assert_eq!(trail.len(), 4, "{what} of {:?}", entry.key),
+                    Err(ArchiveError::Damaged { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
         };
         table.delete(&entry.key).expect("a table in memory");
         wrong("the loss");
@@ -98,7 +119,7 @@ fn a_changed_missing_or_foreign_byte_of_the_archive_is_never_an_answer() {
 #[test]
 fn an_archive_is_the_same_whatever_order_its_entries_came_in() {
     let tables: [Arc<dyn Table>; 2] = [Arc::new(MemoryTable::new()), Arc::new(MemoryTable::new())];
-    let entries: Vec<_> = (0..5_000).map(|number| (key(number), Position(number))).collect();
+    let entries: Vec<_> = (0..5_000).map(|number| (Name::Last(key(number)), Position(number))).collect();
     let backward = entries.iter().rev().copied().collect();
     let [one, other] = tables;
     let one = Archive::new(one).and_then(|empty| empty.with(entries)).expect("a table in memory");

@@ -117,8 +117,8 @@ impl Checkpointer {
 
     fn checkpoint(&mut self, frozen: Frozen, tip: Tip) -> Result<(), Error> {
         let Frozen { state, snapshot } = frozen;
-        let away: Vec<_> = state.ended().collect();
-        self.archive = self.archive.with(away.clone())?;
+        let (archive, away) = self.archive.with_ended(&state)?;
+        self.archive = archive;
         self.shared.recall.replace(&self.archive);
         // From here on they are found there, whatever becomes of the snapshot.
         self.put_away(&away);
@@ -127,8 +127,8 @@ impl Checkpointer {
             self.next += 1;
             drop(state);
             self.archive.sweep()?;
-            let (position, ended) = (tip.position.0, self.archive.entries());
-            tracing::debug!(position, ended, "snapshot taken");
+            let (position, archived) = (tip.position.0, self.archive.entries());
+            tracing::debug!(position, archived, "snapshot taken");
         }
         Ok(())
     }
