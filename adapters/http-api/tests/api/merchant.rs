@@ -63,6 +63,18 @@ async fn a_merchant_asks_is_paid_gives_back_and_takes_out() {
     let one = format!("{withdrawals}/{}", IdempotencyKey::from_text("out"));
     let out = stage.eventually(&one, |withdrawal| withdrawal["state"] == "settled").await;
     assert_eq!((&out["quarks"], &out["to"]), (&json!(300_000), &json!("a bank")));
+    // Also when it has left memory, for which any record is an occasion.
+    let mut occasion = 100;
+    while stage.engine.query(|state| state.withdrawals().count()).await.unwrap() > 0 {
+        assert!(occasion < 200, "what is final stays in memory");
+        stage.post("/v1/intents", create(occasion, &terms("kin", "1"))).await;
+        occasion += 1;
+    }
+    assert_eq!(stage.get(&one).await.body, out);
+    let again = stage.post(&withdrawals, withdrawal(MERCHANT, "out", 300_000, "a bank")).await;
+    assert_eq!((again.status, again.body), (200, out));
+    let more = stage.post(&withdrawals, withdrawal(MERCHANT, "out", 300_001, "a bank")).await;
+    assert_eq!(more.refusal(), (409, "withdrawal_mismatch", "quarks"));
     for (owner, balance) in [(MERCHANT, 0), (PAYER, PURSE - 350_000), (4, 50_000)] {
         let account = stage.get(&format!("/v1/accounts/{}", account(owner))).await.body;
         assert_eq!((&account["balance"], &account["reserved"]), (&json!(balance), &json!(0)), "{owner}");

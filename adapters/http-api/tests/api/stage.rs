@@ -1,5 +1,6 @@
 //! A node without sockets, and people with keys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +17,7 @@ use quittance_core::withdrawal::Withdrawal;
 use quittance_http_api::{Destinations, Options, document, router};
 use quittance_rail_ledger::LedgerRail;
 use quittance_runtime::log::MemoryLog;
+use quittance_runtime::table::MemoryTable;
 use quittance_runtime::{Engine, Handle};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -51,6 +53,9 @@ impl Stage {
         // Without it a payment in kin needs no rates.
         options.policy.service_fee = None;
         options.verify_workers = 1;
+        // What has ended leaves memory at once, and nobody who asks may notice.
+        options.table = Some(Arc::new(MemoryTable::new()));
+        options.checkpoints.archive_every = 1;
         change(&mut options.policy);
         let log = MemoryLog::new();
         let opened = log.clone();

@@ -16,12 +16,12 @@ use crate::support::{
 };
 
 /// An engine that puts away what has ended at once, and takes snapshots all the time.
-fn eager(table: &Arc<dyn Table>) -> Options {
+pub(crate) fn eager(table: &Arc<dyn Table>) -> Options {
     let checkpoints = Checkpoints { archive_every: 1, snapshot_every: 8, snapshot_per_open: 0 };
     Options { table: Some(Arc::clone(table)), checkpoints, ..options(&noon()) }
 }
 
-fn start(log: &MemoryLog, options: Options) -> Engine {
+pub(crate) fn start(log: &MemoryLog, options: Options) -> Engine {
     Engine::start(Box::new(log.clone()), options).expect("the log can be started on")
 }
 

@@ -12,3 +12,4 @@ mod races;
 mod requests;
 mod subscriptions;
 mod support;
+mod withdrawals;

@@ -13,7 +13,7 @@ use quittance_core::digest::Digest;
 use quittance_core::event::{CanceledBy, PaymentForm};
 use quittance_core::frame::{EncodedFrame, Tip};
 use quittance_core::ids::{
-    AccountId, AttemptNumber, DepositKey, IntentId, NodeId, Position, Signature, Timestamp,
+    AccountId, AttemptNumber, DepositKey, IdempotencyKey, IntentId, NodeId, Position, Signature, Timestamp,
 };
 use quittance_core::metadata::Metadata;
 use quittance_core::money::{NativeAmount, Quarks};
@@ -24,6 +24,7 @@ use quittance_core::rejection::RejectionCode;
 use quittance_core::state::State;
 use quittance_core::terms::Terms;
 use quittance_core::verify::cancel_signing_bytes;
+use quittance_core::withdrawal::Withdrawal;
 use quittance_runtime::log::{AppendError, EventLog, FrameBytes, LogError, LogReader, MemoryLog};
 use quittance_runtime::{Engine, Error, Handle, ManualClock, Options, ReplayError, replay};
 
@@ -112,6 +113,26 @@ pub(crate) fn settled(seed: u8, payment: &Payment) -> Request {
         outcome: SettlementOutcome::Settled,
         expected: None,
     }
+}
+
+/// The payer of the deposits takes some of it out.
+pub(crate) fn withdrawal(key: &str, quarks: u64) -> Withdrawal {
+    let (key, quarks) = (IdempotencyKey::from_text(key), Quarks::new(quarks));
+    Withdrawal { node: NODE, account: payer(100), key, quarks, to: "a bank".into() }
+}
+
+pub(crate) fn withdraw(withdrawal: &Withdrawal) -> Request {
+    let signature = sign(100, &withdrawal.signing_bytes());
+    Request::Withdraw { withdrawal: withdrawal.clone(), signature }
+}
+
+pub(crate) fn report_withdrawal(
+    withdrawal: &Withdrawal,
+    attempt: u16,
+    outcome: SettlementOutcome,
+) -> Request {
+    let (transaction, attempt) = (withdrawal.transaction(), AttemptNumber(attempt));
+    Request::ReportWithdrawal { transaction, attempt, outcome }
 }
 
 pub(crate) fn quoted(handle: &Handle, seed: u8) -> Payment {
