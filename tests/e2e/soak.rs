@@ -20,6 +20,8 @@ const PEAK: Duration = Duration::from_secs(3);
 const LIVES: u32 = 15;
 /// Payments of each till that are looked at again after each kill, and at the end.
 const LAST: usize = 25;
+/// Records between two snapshots: rarely, as in a node, and not as often as tests like it.
+const EVERY: &str = "100000";
 /// How often it is weighed in one life.
 const WEIGHED: u32 = 30;
 /// What a node may have more in memory at the end of its last life than at the end of an early one: a little for what
@@ -81,7 +83,7 @@ fn a_node_at_half_load_keeps_its_memory_and_its_word_through_kills() {
     server.stop();
     let whole = HERE.verify(&data);
     // What the node went on from, kill after kill, was snapshots; what is rebuilt from the log alone has to be the same.
-    let server = HERE.serve_with(&data, &["--rebuild"]);
+    let server = HERE.serve_with(&data, &["--rebuild", "--snapshot-every", EVERY]);
     let address = server.address().to_owned();
     for till in &tills {
         till.check(&address, till.payments().saturating_sub(LAST)).expect("a node that is up answers");
@@ -92,13 +94,12 @@ fn a_node_at_half_load_keeps_its_memory_and_its_word_through_kills() {
     assert!(is_flat(&lives), "memory grew with what has ended");
 }
 
-/// A node that writes a snapshot as often as by default, and not as often as tests like it.
 fn serve(data: &Path) -> Server {
-    HERE.serve_with(data, &["--snapshot-every", "100000"])
+    HERE.serve_with(data, &["--snapshot-every", EVERY])
 }
 
-/// The least that it has in memory in the second half of this time: what has ended leaves memory in portions of 200 000 records,
-/// of some hundred MB, so that any one moment says little.
+/// The least that it has in memory in the second half of this time: what has ended leaves memory in portions, so that any one
+/// moment says little.
 fn least(server: &Server, time: Duration) -> Option<u64> {
     thread::sleep(time / 2);
     let weigh = |_| {
