@@ -252,3 +252,30 @@ fn a_withdrawal_is_not_folded_from_records_that_are_not_all_its_own_and_in_order
         assert!(fold_withdrawal(node, some).is_err(), "without record {missing}");
     }
 }
+
+/// Lost if this fails: two nodes that know different things of who was paid show an auditor the same digest.
+#[test]
+fn whatever_is_said_of_a_withdrawal_from_its_end_on_enters_the_archive_once() {
+    let ended = |contradicted: &str| {
+        let mut world = World::funded();
+        let mut counts = Vec::new();
+        for key in ["one", "other"] {
+            let order = withdrawal_of(100, key, 200_000, "a bank");
+            let id = order.transaction();
+            world.must(withdraw(100, order.clone()));
+            world.must(report_withdrawal(id, 1, SettlementOutcome::Sent));
+            counts.push(world.core.state().archive().count());
+            world.must(report_withdrawal(id, 1, SettlementOutcome::Settled));
+            world.must(withdraw(100, order));
+            counts.push(world.core.state().archive().count());
+        }
+        let id = withdrawal_of(100, contradicted, 200_000, "a bank").transaction();
+        world.refused(report_withdrawal(id, 1, no_funds()));
+        counts.push(world.core.state().archive().count());
+        (counts, world.core.state().digest())
+    };
+    let ((counts, one), (_, other)) = (ended("one"), ended("other"));
+    // The deposit that funds it is the first.
+    assert_eq!(counts, [1, 2, 2, 3, 4]);
+    assert_ne!(one, other, "the digest does not say which one the rail contradicts itself about");
+}
