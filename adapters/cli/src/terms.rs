@@ -150,7 +150,7 @@ pub(crate) fn check_record(record: &Record) -> Result<(), String> {
     let intent = record.subject.map(|subject| subject.intent.0.to_vec());
     let same = match (&record.event, &message.kind) {
         (Event::IntentCreated { terms, .. }, Some(Kind::RequestToReceiveBill(bill))) => {
-            from_bill(bill).is_some_and(|signed| signed == Terms { expires_at: None, ..terms.clone() })
+            from_bill(bill).is_some_and(|signed| signed == Terms { expires_at: None, ..(**terms).clone() })
         }
         (Event::LoginRequested { login, .. }, Some(Kind::RequestToLogin(signed))) => {
             let verifier = signed.verifier.as_ref().map(|key| key.value.as_slice());

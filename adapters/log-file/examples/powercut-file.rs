@@ -155,7 +155,7 @@ fn record_of(position: Position) -> Record {
     let sample = sample_record(position);
     match position {
         Position(1) => Record {
-            event: Event::NodeInitialized { node: NODE, policy: Policy::standard(AccountId(NODE.0)) },
+            event: Event::NodeInitialized { node: NODE, policy: Policy::standard(AccountId(NODE.0)).into() },
             ..sample
         },
         _ => sample,

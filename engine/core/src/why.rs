@@ -35,7 +35,7 @@ impl<'a> Step<'a> {
         self.records.iter().find_map(|record| match &record.event {
             Event::SubmissionRefused { rejection }
             | Event::IntentRejected { rejection }
-            | Event::LateSubmissionRefused { rejection, .. } => Some(rejection),
+            | Event::LateSubmissionRefused { rejection, .. } => Some(&**rejection),
             _ => None,
         })
     }

@@ -64,8 +64,8 @@ fn events() -> Vec<Event> {
         canceled(),
         Event::IntentExpired,
         submitted(),
-        Event::SubmissionRefused { rejection: refusal() },
-        Event::IntentRejected { rejection: refusal() },
+        Event::SubmissionRefused { rejection: refusal().into() },
+        Event::IntentRejected { rejection: refusal().into() },
         verified,
         scheduled,
         settled(),
@@ -104,7 +104,7 @@ fn late() -> Event {
     let Event::IntentSubmitted { payment, form, signature, rule } = submitted() else {
         panic!("a submission")
     };
-    Event::LateSubmissionRefused { payment, form, signature, rule, rejection: refusal() }
+    Event::LateSubmissionRefused { payment, form, signature, rule, rejection: refusal().into() }
 }
 
 fn refund_transaction() -> TransactionId {
@@ -367,7 +367,11 @@ fn a_withdrawal_that_was_not_signed_for_this_node_or_ends_twice_is_refused() {
         let mut withdrawal = withdrawal_of(100, "out", 5, "bank");
         change(&mut withdrawal);
         let signature = sign(100, &withdrawal.signing_bytes());
-        Event::WithdrawalScheduled { withdrawal, signature, rule: SignatureRule::Ed25519VerifyStrict }
+        Event::WithdrawalScheduled {
+            withdrawal: withdrawal.into(),
+            signature,
+            rule: SignatureRule::Ed25519VerifyStrict,
+        }
     };
     let add = |world: &World, event| {
         let position = world.core.state().position().next();
@@ -439,7 +443,7 @@ fn a_payment_that_is_not_what_the_terms_ask_for_is_not_verified_whoever_signed_i
         (|payment| payment.transfers.reverse(), "in another order"),
         (|payment| payment.transfers[0].destination = payment.payer, "back to the payer"),
     ];
-    let verified = |payment: Payment| {
+    let verified = |payment: Box<Payment>| {
         let reserved = payment.total().expect("it fits");
         let world = follow(
             given(Some(Status::Created)),
@@ -483,7 +487,7 @@ fn what_no_rule_lets_in_is_refused_also_from_a_log() {
     let policy = |change: fn(&mut Policy)| {
         let mut policy = Policy::standard(FEES);
         change(&mut policy);
-        Event::PolicySet { policy }
+        Event::PolicySet { policy: policy.into() }
     };
     let published = |list: &[(&str, &str)]| Event::RatesPublished {
         source: "forged".into(),
@@ -508,7 +512,7 @@ fn what_no_rule_lets_in_is_refused_also_from_a_log() {
     let begin = Record {
         event: Event::NodeInitialized {
             node: NodeId([1; 32]),
-            policy: Policy { max_attempts: 0, ..Policy::standard(FEES) },
+            policy: Policy { max_attempts: 0, ..Policy::standard(FEES) }.into(),
         },
         ..world.records[0].clone()
     };
@@ -557,7 +561,7 @@ fn a_second_beginning_or_deposit_is_refused() {
         |key, quarks| Event::FundsDeposited { key, account: AccountId([1; 32]), quarks: Quarks::new(quarks) };
     for (event, what) in [
         (
-            Event::NodeInitialized { node: NodeId([1; 32]), policy: Policy::standard(FEES) },
+            Event::NodeInitialized { node: NodeId([1; 32]), policy: Policy::standard(FEES).into() },
             "a second beginning",
         ),
         (deposit(key, 1), "the same deposit twice"),

@@ -343,7 +343,7 @@ fn what_payers_and_merchants_signed_stays_what_they_signed() {
 #[test]
 fn a_record_that_is_not_exactly_one_of_a_known_version_is_refused_by_name() {
     let record = Record {
-        event: Event::NodeInitialized { node: NodeId([1; 32]), policy: Policy::standard(FEES) },
+        event: Event::NodeInitialized { node: NodeId([1; 32]), policy: Policy::standard(FEES).into() },
         ..history().records[0].clone()
     };
     let good = bytes(&record);

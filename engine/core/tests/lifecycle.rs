@@ -71,20 +71,23 @@ fn authorization(signed: Vec<u8>) -> Authorization {
 
 pub(crate) fn created() -> Event {
     let authorization = authorization(terms().signing_bytes(intent(RENDEZVOUS)));
-    Event::IntentCreated { terms: terms(), authorization, expires_at: DEADLINE }
+    Event::IntentCreated { terms: terms().into(), authorization, expires_at: DEADLINE }
 }
 
 pub(crate) fn login_requested() -> Event {
     let login = login_terms("shop.example", VERIFIER);
     let authorization = authorization(login.signing_bytes(intent(RENDEZVOUS)));
-    Event::LoginRequested { login, authorization, expires_at: DEADLINE }
+    Event::LoginRequested { login: login.into(), authorization, expires_at: DEADLINE }
 }
 
 pub(crate) fn logged_in() -> Event {
     let signed = login_signing_bytes(intent(RENDEZVOUS), payer(USER));
     let signature = sign(USER, &signed);
     let (form, rule) = (SignedForm::Native, SignatureRule::Ed25519VerifyStrict);
-    Event::LoggedIn { user: payer(USER), authorization: Authorization { form, rule, signed, signature } }
+    Event::LoggedIn {
+        user: payer(USER),
+        authorization: Authorization { form, rule, signed, signature }.into(),
+    }
 }
 
 pub(crate) fn webhook_registered() -> Event {
@@ -112,7 +115,7 @@ pub(crate) fn submitted() -> Event {
     let payment = payment();
     let signature = sign(PAYER, &payment.to_bytes());
     Event::IntentSubmitted {
-        payment,
+        payment: payment.into(),
         form: PaymentForm::Native,
         signature,
         rule: SignatureRule::Ed25519VerifyStrict,
@@ -130,7 +133,7 @@ pub(crate) fn settled() -> Event {
 pub(crate) fn refunded() -> Event {
     let refund = refund_of(RENDEZVOUS, SHOP_SEED, "back", 1_000);
     let signature = sign(SHOP_SEED, &refund.signing_bytes());
-    Event::RefundScheduled { refund, signature, rule: SignatureRule::Ed25519VerifyStrict }
+    Event::RefundScheduled { refund: refund.into(), signature, rule: SignatureRule::Ed25519VerifyStrict }
 }
 
 pub(crate) fn paid() -> Vec<Event> {

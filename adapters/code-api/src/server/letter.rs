@@ -221,7 +221,7 @@ mod tests {
             signature: Signature([1; 64]),
         };
         let created = |currency: &str| Event::IntentCreated {
-            terms: Terms {
+            terms: Box::new(Terms {
                 destination: AccountId([6; 32]),
                 currency: currency.parse().expect("a currency"),
                 amount: NativeAmount::from_hundredths(25).expect("an amount"),
@@ -229,7 +229,7 @@ mod tests {
                 expires_at: None,
                 metadata: Metadata::default(),
                 site: None,
-            },
+            }),
             authorization: authorization.clone(),
             expires_at: Timestamp(1),
         };

@@ -65,7 +65,7 @@ fn data(event: &Event) -> Value {
             json!({ "key": key.to_string(), "account": account.to_string(), "quarks": quarks.get() })
         }
         Event::IntentCreated { terms, authorization, expires_at } => json!({
-            "terms": Terms::from(terms),
+            "terms": Terms::from(&**terms),
             "expires_at": time(*expires_at),
             "authorization": signed(authorization),
         }),

@@ -13,7 +13,7 @@ pub(crate) const NODE: NodeId = NodeId([7; 32]);
 /// `frames` frames of two records each, of which the first begins the log of `node`.
 pub(crate) fn frames(node: NodeId, frames: u64) -> Vec<EncodedFrame> {
     let begin = Record {
-        event: Event::NodeInitialized { node, policy: Policy::standard(AccountId(node.0)) },
+        event: Event::NodeInitialized { node, policy: Policy::standard(AccountId(node.0)).into() },
         ..sample_record(Position(1))
     };
     let mut builder = FrameBuilder::new(Tip::EMPTY, 1);

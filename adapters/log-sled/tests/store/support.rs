@@ -21,7 +21,7 @@ pub(crate) const NODE: NodeId = NodeId([7; 32]);
 pub(crate) fn write_log(dir: &Path, node: NodeId, counts: &[u64]) -> Tip {
     let mut log = SledLog::open(dir, Some(node)).unwrap();
     if log.tip() == Tip::EMPTY {
-        let event = Event::NodeInitialized { node, policy: Policy::standard(AccountId([1; 32])) };
+        let event = Event::NodeInitialized { node, policy: Policy::standard(AccountId([1; 32])).into() };
         let mut builder = FrameBuilder::new(Tip::EMPTY, 1);
         builder.push(&[Record { event, ..sample_record(Position(1)) }]);
         log.append(&builder.finish().0).unwrap();

@@ -21,7 +21,10 @@ pub(super) fn create(state: &State, create: &Create, now: Timestamp) -> Result<D
     let expires_at = deadline(state, &create.terms, now)?;
     // After this point it succeeds.
     let Create { intent, terms, authorization } = create.clone();
-    Ok(Decision::new(Some(intent), vec![Event::IntentCreated { terms, authorization, expires_at }]))
+    Ok(Decision::new(
+        Some(intent),
+        vec![Event::IntentCreated { terms: terms.into(), authorization, expires_at }],
+    ))
 }
 
 /// The three answers: ended before, how; other content, which field differs; same request, same answer.

@@ -20,7 +20,10 @@ pub(super) fn request(state: &State, request: &RequestLogin, now: Timestamp) -> 
     // After this point it succeeds.
     let expires_at = now.saturating_add(state.policy().intent_lifetime);
     let RequestLogin { intent, login, authorization } = request.clone();
-    Ok(Decision::new(Some(intent), vec![Event::LoginRequested { login, authorization, expires_at }]))
+    Ok(Decision::new(
+        Some(intent),
+        vec![Event::LoginRequested { login: login.into(), authorization, expires_at }],
+    ))
 }
 
 pub(super) fn login(state: &State, login: &Login, now: Timestamp) -> Result<Decision, Rejection> {
@@ -49,7 +52,7 @@ pub(super) fn login(state: &State, login: &Login, now: Timestamp) -> Result<Deci
     open(intent, now)?;
     // After this point it succeeds.
     let (user, authorization) = (*user, authorization.clone());
-    Ok(Decision::new(Some(*id), vec![Event::LoggedIn { user, authorization }]))
+    Ok(Decision::new(Some(*id), vec![Event::LoggedIn { user, authorization: authorization.into() }]))
 }
 
 pub(super) fn establish(state: &State, wish: &EstablishRelationship) -> Result<Decision, Rejection> {
@@ -81,6 +84,12 @@ pub(super) fn establish(state: &State, wish: &EstablishRelationship) -> Result<D
     }
     // After this point it succeeds.
     let EstablishRelationship { owner, domain, authority, authorization, consent } = wish.clone();
-    let event = Event::RelationshipEstablished { owner, domain, authority, authorization, consent };
+    let event = Event::RelationshipEstablished {
+        owner,
+        domain,
+        authority,
+        authorization: authorization.into(),
+        consent: consent.into(),
+    };
     Ok(Decision::new(None, vec![event]))
 }

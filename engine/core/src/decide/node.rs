@@ -19,7 +19,7 @@ pub(super) fn initialize(state: &State, node: NodeId, policy: &Policy) -> Result
         return Err(Rejection::new(code, "node", ("an empty log, not that of", known), node));
     }
     policy.check()?;
-    Ok(Decision::new(None, vec![Event::NodeInitialized { node, policy: policy.clone() }]))
+    Ok(Decision::new(None, vec![Event::NodeInitialized { node, policy: policy.clone().into() }]))
 }
 
 pub(super) fn set_policy(state: &State, policy: &Policy) -> Result<Decision, Rejection> {
@@ -27,7 +27,7 @@ pub(super) fn set_policy(state: &State, policy: &Policy) -> Result<Decision, Rej
     if state.policy() == policy {
         return Ok(Decision::repeated(None, state.position()));
     }
-    Ok(Decision::new(None, vec![Event::PolicySet { policy: policy.clone() }]))
+    Ok(Decision::new(None, vec![Event::PolicySet { policy: policy.clone().into() }]))
 }
 
 pub(super) fn publish_rates(

@@ -68,7 +68,10 @@ pub(super) fn refund(state: &State, signed: &SignedRefund) -> Result<Decision, R
     }
     // After this point it succeeds.
     let rule = SignatureRule::Ed25519VerifyStrict;
-    Ok(Decision::new(Some(refund.intent), vec![Event::RefundScheduled { refund, signature, rule }]))
+    Ok(Decision::new(
+        Some(refund.intent),
+        vec![Event::RefundScheduled { refund: refund.into(), signature, rule }],
+    ))
 }
 
 /// What the payer paid and has not been, and will not be, given back.

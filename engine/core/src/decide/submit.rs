@@ -38,11 +38,17 @@ pub(super) fn submit(state: &State, submit: &Submit, now: Timestamp) -> Result<D
                 events.push(Event::IntentExpired);
             }
             let rejection = rejection.clone();
-            events.push(Event::LateSubmissionRefused { payment, form, signature, rule, rejection });
+            events.push(Event::LateSubmissionRefused {
+                payment: payment.into(),
+                form,
+                signature,
+                rule,
+                rejection: rejection.into(),
+            });
         }
         return Ok(Decision { intent: Some(id), events, verdict: Verdict::Refused(rejection) });
     }
-    let submitted = Event::IntentSubmitted { payment, form, signature, rule };
+    let submitted = Event::IntentSubmitted { payment: payment.into(), form, signature, rule };
     match rules(state, intent, submit, now) {
         Ok(reserved) => {
             // After this point it succeeds.
@@ -224,9 +230,9 @@ fn refused(
 ) -> Vec<Event> {
     let rejection = rejection.clone();
     if hopeless {
-        vec![submitted, Event::IntentRejected { rejection }]
+        vec![submitted, Event::IntentRejected { rejection: rejection.into() }]
     } else if intent.refusals < policy.max_refusals {
-        vec![submitted, Event::SubmissionRefused { rejection }]
+        vec![submitted, Event::SubmissionRefused { rejection: rejection.into() }]
     } else {
         Vec::new()
     }

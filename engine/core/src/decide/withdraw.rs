@@ -57,7 +57,10 @@ pub(super) fn withdraw(
     // After this point it succeeds.
     let (withdrawal, signature) = (withdrawal.clone(), *signature);
     let rule = SignatureRule::Ed25519VerifyStrict;
-    Ok(Decision::new(None, vec![Event::WithdrawalScheduled { withdrawal, signature, rule }]))
+    Ok(Decision::new(
+        None,
+        vec![Event::WithdrawalScheduled { withdrawal: withdrawal.into(), signature, rule }],
+    ))
 }
 
 /// Which field differs between two withdrawals of one account and key, for this node.

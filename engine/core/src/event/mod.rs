@@ -3,6 +3,7 @@
 mod kind;
 mod signed;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -56,6 +57,8 @@ pub struct Subject {
 /// A fact.
 ///
 /// An event is in the log before anybody outside hears of it, and is never taken back.
+///
+/// What is large is boxed: every record goes from thread to thread by value, the smallest ones most often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The log begins. Only ever at position 1.
@@ -63,12 +66,12 @@ pub enum Event {
         /// Whose log it is.
         node: NodeId,
         /// The policy it begins with.
-        policy: Policy,
+        policy: Box<Policy>,
     },
     /// Another policy is in force.
     PolicySet {
         /// The new one, whole.
-        policy: Policy,
+        policy: Box<Policy>,
     },
     /// Exchange rates came in. They replace the ones before, which stay valid for the policy's window.
     RatesPublished {
@@ -89,7 +92,7 @@ pub enum Event {
     /// An account's owner takes quarks out; they are set aside.
     WithdrawalScheduled {
         /// The withdrawal, as signed.
-        withdrawal: Withdrawal,
+        withdrawal: Box<Withdrawal>,
         /// The owner's signature over [`Withdrawal::signing_bytes`].
         signature: Signature,
         /// The rule the signature passed.
@@ -116,7 +119,7 @@ pub enum Event {
     /// A merchant asked for a payment.
     IntentCreated {
         /// What it asked for.
-        terms: Terms,
+        terms: Box<Terms>,
         /// The rendezvous key's signature over it.
         authorization: Authorization,
         /// The deadline that the terms or the policy gave.
@@ -125,7 +128,7 @@ pub enum Event {
     /// A site asked who somebody is, and for no money.
     LoginRequested {
         /// What it asked for.
-        login: LoginTerms,
+        login: Box<LoginTerms>,
         /// The rendezvous key's signature over it.
         authorization: Authorization,
         /// The deadline that the policy gave.
@@ -136,7 +139,7 @@ pub enum Event {
         /// The account that the payer is known to the site by.
         user: AccountId,
         /// That account's signature.
-        authorization: Authorization,
+        authorization: Box<Authorization>,
     },
     /// A payer's app has seen the code. At most once in an intent's life.
     CodeScanned {
@@ -155,7 +158,7 @@ pub enum Event {
     /// A payer signed a payment for the intent.
     IntentSubmitted {
         /// The payment, as signed.
-        payment: Payment,
+        payment: Box<Payment>,
         /// What the signature covers.
         form: PaymentForm,
         /// The payer's signature.
@@ -166,12 +169,12 @@ pub enum Event {
     /// The submission broke a rule; the intent is open again.
     SubmissionRefused {
         /// Which rule, and how.
-        rejection: Rejection,
+        rejection: Box<Rejection>,
     },
     /// The submission broke a rule that no submission can pass. Final.
     IntentRejected {
         /// Which rule, and how.
-        rejection: Rejection,
+        rejection: Box<Rejection>,
     },
     /// The submission passed every rule; the payer's funds are set aside.
     IntentVerified {
@@ -250,7 +253,7 @@ pub enum Event {
     /// A validly signed payment came for an intent that was not open any more. The intent stays as it is.
     LateSubmissionRefused {
         /// The payment, as signed.
-        payment: Payment,
+        payment: Box<Payment>,
         /// What the signature covers.
         form: PaymentForm,
         /// The payer's signature.
@@ -258,12 +261,12 @@ pub enum Event {
         /// The rule the signature passed.
         rule: SignatureRule,
         /// Why it is refused.
-        rejection: Rejection,
+        rejection: Box<Rejection>,
     },
     /// The destination gives back what was paid, or part of it; the quarks are set aside from what it holds.
     RefundScheduled {
         /// The refund, as signed.
-        refund: Refund,
+        refund: Box<Refund>,
         /// The destination's signature over [`Refund::signing_bytes`].
         signature: Signature,
         /// The rule the signature passed.
@@ -321,9 +324,9 @@ pub enum Event {
         /// The account.
         authority: AccountId,
         /// The owner's signature.
-        authorization: Authorization,
+        authorization: Box<Authorization>,
         /// The account's own.
-        consent: Authorization,
+        consent: Box<Authorization>,
     },
 }
 
@@ -342,6 +345,9 @@ pub enum AttemptState {
     /// It did not succeed, and no attempt at the transaction ever will. Final.
     Failed = 5,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Record>() <= 208, "box what makes every record large");
 
 impl AttemptState {
     /// Every state.

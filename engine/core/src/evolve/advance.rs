@@ -115,7 +115,7 @@ pub(super) fn step(
             delivery::arm(intent, record, record.position);
             Phase::LoggedIn(Box::new(LoggedIn {
                 user: *user,
-                authorization: authorization.clone(),
+                authorization: (**authorization).clone(),
                 position: record.position,
                 at: record.recorded_at,
             }))
@@ -125,7 +125,7 @@ pub(super) fn step(
                 return Err(illegal("the payment names another intent"));
             }
             Phase::Submitted(Box::new(Submission {
-                payment: payment.clone(),
+                payment: (**payment).clone(),
                 form: form.clone(),
                 signature: *signature,
                 rule: *rule,
@@ -144,9 +144,7 @@ pub(super) fn step(
             refuse(intent).ok_or(illegal("too many refusals"))?;
             phase
         }
-        (Phase::Submitted(_), Event::IntentRejected { rejection }) => {
-            Phase::Rejected(Box::new(rejection.clone()))
-        }
+        (Phase::Submitted(_), Event::IntentRejected { rejection }) => Phase::Rejected(rejection.clone()),
         (Phase::Submitted(submission), Event::IntentVerified { reserved }) => {
             if Some(submission.payment.node) != node {
                 return Err(illegal("the payment was signed for another node"));
@@ -245,7 +243,7 @@ pub(super) fn step(
             books
                 .reserve(refund.merchant, refund.quarks)
                 .ok_or(illegal("the destination does not have what is set aside"))?;
-            let (refund, scheduled, progress) = (*refund, record.position, Progress::default());
+            let (refund, scheduled, progress) = (**refund, record.position, Progress::default());
             intent.refunds.push(ScheduledRefund { refund, scheduled, progress });
             Phase::Confirmed(settlement)
         }

@@ -8,7 +8,6 @@ mod withdrawal;
 
 use core::fmt;
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -63,12 +62,12 @@ pub(crate) fn evolve(state: &mut State, record: &Record) -> Result<(), IllegalTr
             }
             policy.check().map_err(|_| illegal("node", "a policy that no rule lets in"))?;
             state.node = Some(*node);
-            state.policy = policy.clone();
+            state.policy = (**policy).clone();
             state.policy_version = 1;
         }
         (Event::PolicySet { policy }, None) => {
             policy.check().map_err(|_| illegal("node", "a policy that no rule lets in"))?;
-            state.policy = policy.clone();
+            state.policy = (**policy).clone();
             state.policy_version = state.policy_version.saturating_add(1);
         }
         (Event::RatesPublished { source, rates }, None) => {
@@ -168,10 +167,10 @@ fn created(
 ) -> Result<Intent, IllegalTransition> {
     let (asked, authorization, expires_at) = match &record.event {
         Event::IntentCreated { terms, authorization, expires_at } => {
-            (Asked::Payment(terms.clone()), authorization, expires_at)
+            (Asked::Payment((**terms).clone()), authorization, expires_at)
         }
         Event::LoginRequested { login, authorization, expires_at } => {
-            (Asked::Login(Box::new(login.clone())), authorization, expires_at)
+            (Asked::Login(login.clone()), authorization, expires_at)
         }
         _ => return Err(IllegalTransition::new(record, "log", "it is not a creation")),
     };

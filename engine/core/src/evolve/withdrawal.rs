@@ -86,7 +86,7 @@ fn scheduled(node: Option<NodeId>, record: &Record) -> Result<ScheduledWithdrawa
         return Err("nothing goes out, or nowhere");
     }
     Ok(ScheduledWithdrawal {
-        withdrawal: withdrawal.clone(),
+        withdrawal: (**withdrawal).clone(),
         scheduled: record.position,
         followed: Vec::new(),
         at: record.recorded_at,

@@ -113,7 +113,7 @@ impl<'a> EventV3<'a> {
     fn of(event: &'a Event) -> Option<Self> {
         Some(match event {
             Event::IntentCreated { terms, authorization, expires_at } => Self::IntentCreated {
-                terms: terms.into(),
+                terms: (&**terms).into(),
                 site: SiteV3::from(terms.site.as_deref()?),
                 authorization: authorization.into(),
                 expires_at: expires_at.0,
@@ -136,16 +136,16 @@ impl<'a> EventV3<'a> {
                     signed,
                     signature: signature.0,
                     rule: *rule as u8,
-                    rejection: rejection.into(),
+                    rejection: (&**rejection).into(),
                 }
             }
             Event::LoginRequested { login, authorization, expires_at } => Self::LoginRequested {
-                login: login.into(),
+                login: (&**login).into(),
                 authorization: authorization.into(),
                 expires_at: expires_at.0,
             },
             Event::LoggedIn { user, authorization } => {
-                Self::LoggedIn { user: user.0, authorization: authorization.into() }
+                Self::LoggedIn { user: user.0, authorization: (&**authorization).into() }
             }
             Event::WebhookRegistered { url } => Self::WebhookRegistered { url: url.into() },
             Event::WebhookDelivered { attempt, latency } => {
@@ -163,8 +163,8 @@ impl<'a> EventV3<'a> {
                     owner: owner.0,
                     domain: domain.as_str().into(),
                     authority: authority.0,
-                    authorization: authorization.into(),
-                    consent: consent.into(),
+                    authorization: (&**authorization).into(),
+                    consent: (&**consent).into(),
                 }
             }
             _ => return None,
@@ -177,31 +177,32 @@ impl<'a> EventV3<'a> {
                 let mut terms = terms.into_terms()?;
                 terms.site = Some(Box::new(site.into_site()?));
                 let authorization = authorization.into_authorization()?;
-                Event::IntentCreated { terms, authorization, expires_at: Timestamp(expires_at) }
+                Event::IntentCreated { terms: terms.into(), authorization, expires_at: Timestamp(expires_at) }
             }
             Self::IntentSubmitted { payload, form, signed, signature, rule } => Event::IntentSubmitted {
-                payment: payment(&payload)?,
+                payment: payment(&payload)?.into(),
                 form: into_form(form, signed)?,
                 signature: Signature(signature),
                 rule: signature_rule(rule)?,
             },
             Self::LateSubmissionRefused { payload, form, signed, signature, rule, rejection } => {
                 Event::LateSubmissionRefused {
-                    payment: payment(&payload)?,
+                    payment: payment(&payload)?.into(),
                     form: into_form(form, signed)?,
                     signature: Signature(signature),
                     rule: signature_rule(rule)?,
-                    rejection: rejection.into_rejection()?,
+                    rejection: rejection.into_rejection()?.into(),
                 }
             }
             Self::LoginRequested { login, authorization, expires_at } => Event::LoginRequested {
-                login: login.into_terms()?,
+                login: login.into_terms()?.into(),
                 authorization: authorization.into_authorization()?,
                 expires_at: Timestamp(expires_at),
             },
-            Self::LoggedIn { user, authorization } => {
-                Event::LoggedIn { user: AccountId(user), authorization: authorization.into_authorization()? }
-            }
+            Self::LoggedIn { user, authorization } => Event::LoggedIn {
+                user: AccountId(user),
+                authorization: authorization.into_authorization()?.into(),
+            },
             Self::WebhookRegistered { url } => {
                 if url.is_empty() || url.len() > MAX_URL_BYTES {
                     return Err(DecodeError::OutOfRange { field: "url" });
@@ -225,8 +226,8 @@ impl<'a> EventV3<'a> {
                     owner: AccountId(owner),
                     domain: into_domain(&domain)?,
                     authority: AccountId(authority),
-                    authorization: authorization.into_authorization()?,
-                    consent: consent.into_authorization()?,
+                    authorization: authorization.into_authorization()?.into(),
+                    consent: consent.into_authorization()?.into(),
                 }
             }
         })

@@ -75,9 +75,13 @@ impl<K: Sharded, V: Clone> Shards<K, V> {
         before
     }
 
+    /// `None`, and nothing copied, when the key is not there.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        self.get(key)?;
-        let removed = self.shards.get_mut(index(key)).and_then(|shard| Arc::make_mut(shard).remove(key));
+        let shard = self.shards.get_mut(index(key))?;
+        if Arc::get_mut(shard).is_none() && !shard.contains_key(key) {
+            return None;
+        }
+        let removed = Arc::make_mut(shard).remove(key);
         self.len -= usize::from(removed.is_some());
         removed
     }

@@ -605,7 +605,9 @@ impl Run<'_> {
         for record in &self.world.records {
             match &record.event {
                 Event::FundsDeposited { account, quarks, .. } => add(*account, *quarks, 1),
-                Event::RefundScheduled { refund, .. } => drop(refunds.insert(refund.transaction(), *refund)),
+                Event::RefundScheduled { refund, .. } => {
+                    refunds.insert(refund.transaction(), **refund);
+                }
                 Event::RefundConfirmed { transaction, .. } => {
                     let refund = refunds.remove(transaction).expect("ordered once, ended once");
                     let known = self.world.core.state().intent(&refund.intent).expect("it was paid");
@@ -613,7 +615,7 @@ impl Run<'_> {
                     add(known.submission().expect("it was paid").payment.payer, refund.quarks, 1);
                 }
                 Event::WithdrawalScheduled { withdrawal, .. } => {
-                    withdrawals.insert(withdrawal.transaction(), withdrawal.clone());
+                    withdrawals.insert(withdrawal.transaction(), (**withdrawal).clone());
                 }
                 Event::WithdrawalConfirmed { transaction, .. } => {
                     let order = withdrawals.remove(transaction).expect("ordered once, ended once");

@@ -7,6 +7,22 @@ const PROBES: u32 = 8;
 /// All probes of a key fall into one line of the processor's cache: 512 bits.
 const LINE_WORDS: usize = 8;
 
+/// A name as filters see it: hashed once, however many runs are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashed(u64);
+
+impl From<&Name> for Hashed {
+    fn from(name: &Name) -> Self {
+        // The keys are hashes or public keys, so a few multiplications spread them well enough, and what few bits a position has.
+        // Whoever grinds keys that pass costs a read of one block with each.
+        let (tag, bytes) = name.parts();
+        let (words, _) = bytes.as_chunks::<8>();
+        Self(words.iter().fold(u64::from(tag), |hash: u64, word| {
+            (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+        }))
+    }
+}
+
 /// Tells at once of most keys that they are not in a run (a Bloom filter in blocks of one cache line).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Filter {
@@ -20,7 +36,7 @@ impl Filter {
         Self { words: vec![0; lines * LINE_WORDS] }
     }
 
-    pub(crate) fn insert(&mut self, name: &Name) {
+    pub(crate) fn insert(&mut self, name: Hashed) {
         let (line, mut bits) = self.place(name);
         for _ in 0..PROBES {
             let bit = next(&mut bits);
@@ -31,7 +47,7 @@ impl Filter {
     }
 
     /// Whether the key may be there; never false for one that is.
-    pub(crate) fn may_contain(&self, name: &Name) -> bool {
+    pub(crate) fn may_contain(&self, name: Hashed) -> bool {
         let (line, mut bits) = self.place(name);
         (0..PROBES).all(|_| {
             let bit = next(&mut bits);
@@ -51,14 +67,7 @@ impl Filter {
     }
 
     /// Where a key's line begins, and the bits that choose its probes.
-    fn place(&self, name: &Name) -> (usize, u64) {
-        // The keys are hashes or public keys, so a few multiplications spread them well enough, and what few bits a position has.
-        // Whoever grinds keys that pass costs a read of one block with each.
-        let (tag, bytes) = name.parts();
-        let (words, _) = bytes.as_chunks::<8>();
-        let hash = words.iter().fold(u64::from(tag), |hash: u64, word| {
-            (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
-        });
+    fn place(&self, Hashed(hash): Hashed) -> (usize, u64) {
         let lines = (self.words.len() / LINE_WORDS) as u128;
         let line = usize::try_from((u128::from(hash) * lines) >> 64).unwrap_or(0);
         (line * LINE_WORDS, hash.wrapping_mul(0xD6E8_FEB8_6659_FD93))
@@ -93,11 +102,12 @@ mod tests {
     fn no_key_is_missed_and_few_strangers_pass() {
         for keys in [0_u64, 1, 10, 1_000, 20_000] {
             let mut filter = Filter::for_keys(usize::try_from(keys).unwrap());
-            (0..keys).for_each(|number| filter.insert(&name(number)));
+            (0..keys).for_each(|number| filter.insert((&name(number)).into()));
             let filter = Filter::from_bytes(&filter.to_bytes()).expect("its own bytes");
-            let missed = (0..keys).filter(|number| !filter.may_contain(&name(*number))).count();
+            let missed = (0..keys).filter(|number| !filter.may_contain((&name(*number)).into())).count();
             assert_eq!(missed, 0, "{keys} keys: an intent that has ended would be taken for new");
-            let strangers = (keys..keys + 20_000).filter(|number| filter.may_contain(&name(*number))).count();
+            let strangers =
+                (keys..keys + 20_000).filter(|number| filter.may_contain((&name(*number)).into())).count();
             assert!(strangers < 40, "{keys} keys: {strangers} of 20,000 strangers pass");
         }
         assert_eq!(Filter::from_bytes(&[]), None);

@@ -14,6 +14,7 @@ use quittance_core::ids::Position;
 use quittance_core::state::{Key, State};
 
 use crate::table::{Table, TableError};
+use filter::Hashed;
 use name::Name;
 use run::{Entry, Run};
 
@@ -93,8 +94,8 @@ impl Archive {
 
     /// Whether a key may be there. At once, and nearly always false for one that is not.
     pub(crate) fn may_contain(&self, key: &Key) -> bool {
-        let name = Name::Last(*key);
-        self.runs.iter().any(|run| run.may_contain(&name))
+        let name = Hashed::from(&Name::Last(*key));
+        self.runs.iter().any(|run| run.may_contain(name))
     }
 
     /// The archive with all that has ended in a state, and what that is. Where a key is there already, the new position counts.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use quittance_core::ids::Position;
 
-use super::filter::Filter;
+use super::filter::{Filter, Hashed};
 use super::{ArchiveError, Name};
 use crate::table::Table;
 
@@ -79,7 +79,7 @@ impl Run {
         };
         for entry in entries {
             let (name, position) = entry?;
-            filter.insert(&name);
+            filter.insert((&name).into());
             block.extend_from_slice(&key_bytes(&name));
             block.extend_from_slice(&position.0.to_be_bytes());
             count += 1;
@@ -118,13 +118,13 @@ impl Run {
         Ok(Self { id, filter, fences, table: Arc::clone(table) })
     }
 
-    pub(super) fn may_contain(&self, name: &Name) -> bool {
+    pub(super) fn may_contain(&self, name: Hashed) -> bool {
         self.filter.may_contain(name)
     }
 
     /// The position kept under a name.
     pub(super) fn find(&self, name: &Name) -> Result<Option<Position>, ArchiveError> {
-        if !self.filter.may_contain(name) {
+        if !self.filter.may_contain(name.into()) {
             return Ok(None);
         }
         let wanted = key_bytes(name);

@@ -3,6 +3,7 @@
 mod parts;
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -239,9 +240,9 @@ impl<'a> EventV2<'a> {
     fn of(event: &'a Event) -> Option<Self> {
         Some(match event {
             Event::NodeInitialized { node, policy } => {
-                Self::NodeInitialized { node: node.0, policy: policy.into() }
+                Self::NodeInitialized { node: node.0, policy: (&**policy).into() }
             }
-            Event::PolicySet { policy } => Self::PolicySet { policy: policy.into() },
+            Event::PolicySet { policy } => Self::PolicySet { policy: (&**policy).into() },
             Event::RatesPublished { source, rates } => Self::RatesPublished {
                 source: source.into(),
                 rates: rates
@@ -253,7 +254,7 @@ impl<'a> EventV2<'a> {
                 Self::FundsDeposited { key: key.0, account: account.0, quarks: quarks.get() }
             }
             Event::WithdrawalScheduled { withdrawal, signature, rule } => Self::WithdrawalScheduled {
-                withdrawal: withdrawal.into(),
+                withdrawal: (&**withdrawal).into(),
                 signature: signature.0,
                 rule: *rule as u8,
             },
@@ -267,7 +268,7 @@ impl<'a> EventV2<'a> {
             },
             Event::IntentCreated { terms, authorization, expires_at } if terms.site.is_none() => {
                 Self::IntentCreated {
-                    terms: terms.into(),
+                    terms: (&**terms).into(),
                     authorization: authorization.into(),
                     expires_at: expires_at.0,
                 }
@@ -284,8 +285,10 @@ impl<'a> EventV2<'a> {
                     rule: *rule as u8,
                 }
             }
-            Event::SubmissionRefused { rejection } => Self::SubmissionRefused { rejection: rejection.into() },
-            Event::IntentRejected { rejection } => Self::IntentRejected { rejection: rejection.into() },
+            Event::SubmissionRefused { rejection } => {
+                Self::SubmissionRefused { rejection: (&**rejection).into() }
+            }
+            Event::IntentRejected { rejection } => Self::IntentRejected { rejection: (&**rejection).into() },
             Event::IntentVerified { reserved } => Self::IntentVerified { reserved: reserved.get() },
             Event::IntentScheduled { transactions } => {
                 Self::IntentScheduled { transactions: transactions.iter().map(Into::into).collect() }
@@ -327,11 +330,13 @@ impl<'a> EventV2<'a> {
                 payload: payment.to_bytes().into(),
                 signature: signature.0,
                 rule: *rule as u8,
-                rejection: rejection.into(),
+                rejection: (&**rejection).into(),
             },
-            Event::RefundScheduled { refund, signature, rule } => {
-                Self::RefundScheduled { refund: refund.into(), signature: signature.0, rule: *rule as u8 }
-            }
+            Event::RefundScheduled { refund, signature, rule } => Self::RefundScheduled {
+                refund: (&**refund).into(),
+                signature: signature.0,
+                rule: *rule as u8,
+            },
             Event::RefundConfirmed { transaction, attempt } => {
                 Self::RefundConfirmed { attempt: AttemptV2::of(*transaction, *attempt) }
             }
@@ -358,9 +363,9 @@ impl EventV2<'_> {
     pub(super) fn into_event(self) -> Result<Event, DecodeError> {
         Ok(match self {
             Self::NodeInitialized { node, policy } => {
-                Event::NodeInitialized { node: NodeId(node), policy: policy.into_policy()? }
+                Event::NodeInitialized { node: NodeId(node), policy: policy.into_policy()?.into() }
             }
-            Self::PolicySet { policy } => Event::PolicySet { policy: policy.into_policy()? },
+            Self::PolicySet { policy } => Event::PolicySet { policy: policy.into_policy()?.into() },
             Self::RatesPublished { source, rates } => {
                 let rates = rates.into_iter().map(rate).collect::<Result<_, _>>()?;
                 Event::RatesPublished { source: source.into_owned(), rates }
@@ -371,7 +376,7 @@ impl EventV2<'_> {
                 quarks: Quarks::new(quarks),
             },
             Self::WithdrawalScheduled { withdrawal, signature, rule } => Event::WithdrawalScheduled {
-                withdrawal: withdrawal.into(),
+                withdrawal: Box::new(withdrawal.into()),
                 signature: Signature(signature),
                 rule: signature_rule(rule)?,
             },
@@ -389,7 +394,7 @@ impl EventV2<'_> {
                 }
             }
             Self::IntentCreated { terms, authorization, expires_at } => Event::IntentCreated {
-                terms: terms.into_terms()?,
+                terms: terms.into_terms()?.into(),
                 authorization: authorization.into_authorization()?,
                 expires_at: Timestamp(expires_at),
             },
@@ -402,16 +407,16 @@ impl EventV2<'_> {
             },
             Self::IntentExpired => Event::IntentExpired,
             Self::IntentSubmitted { payload, signature, rule } => Event::IntentSubmitted {
-                payment: payment(&payload)?,
+                payment: payment(&payload)?.into(),
                 form: PaymentForm::Native,
                 signature: Signature(signature),
                 rule: signature_rule(rule)?,
             },
             Self::SubmissionRefused { rejection } => {
-                Event::SubmissionRefused { rejection: rejection.into_rejection()? }
+                Event::SubmissionRefused { rejection: rejection.into_rejection()?.into() }
             }
             Self::IntentRejected { rejection } => {
-                Event::IntentRejected { rejection: rejection.into_rejection()? }
+                Event::IntentRejected { rejection: rejection.into_rejection()?.into() }
             }
             Self::IntentVerified { reserved } => Event::IntentVerified { reserved: Quarks::new(reserved) },
             Self::IntentScheduled { transactions } => {
@@ -448,15 +453,15 @@ impl EventV2<'_> {
             Self::IntentFailed { released } => Event::IntentFailed { released: Quarks::new(released) },
             Self::LateSubmissionRefused { payload, signature, rule, rejection } => {
                 Event::LateSubmissionRefused {
-                    payment: payment(&payload)?,
+                    payment: payment(&payload)?.into(),
                     form: PaymentForm::Native,
                     signature: Signature(signature),
                     rule: signature_rule(rule)?,
-                    rejection: rejection.into_rejection()?,
+                    rejection: rejection.into_rejection()?.into(),
                 }
             }
             Self::RefundScheduled { refund, signature, rule } => Event::RefundScheduled {
-                refund: refund.into(),
+                refund: Box::new(refund.into()),
                 signature: Signature(signature),
                 rule: signature_rule(rule)?,
             },
