@@ -7,6 +7,9 @@
 //! DIR/log/     sled's directory: the tree of frames, and small tables beside it
 //! ```
 //!
+//! The tree has frames under the position of their first record, in big-endian order: a large one by itself, small ones that follow
+//! each other together in a value of at most 2 KiB, under the first one's position.
+//!
 //! # Durability
 //! When an append returns, its frames survive a power cut. sled alone does not promise that: its `flush` ends in
 //! `sync_file_range`, which syncs neither the file's length nor the disk's cache. So after it comes `fdatasync` of sled's
@@ -24,6 +27,7 @@
 //!
 //! [sled]: https://docs.rs/sled/0.34.7
 
+mod chunk;
 mod files;
 mod log;
 mod place;

@@ -14,6 +14,7 @@ use quittance_core::ids::Position;
 use quittance_runtime::log::{AppendError, LogError};
 use quittance_runtime::table::TableError;
 
+use crate::chunk::{self, Chunk};
 use crate::files::{self, failed};
 
 /// A page of sled holds up to 17 values and is written whole; above a quarter of a segment it would go to a file of its own,
@@ -33,13 +34,16 @@ const LINGERING: Duration = Duration::from_secs(5);
 
 const FRAMES: &str = "frames";
 
+/// A frame's bytes and the position where it begins.
+pub(crate) type Placed = (Position, Vec<u8>);
+
 /// One sled store. Readers and tables share it with the writer, which can close it under them.
 #[derive(Debug)]
 pub(crate) struct Store {
     path: PathBuf,
     open: RwLock<Option<Open>>,
     /// Held from before a write until it is counted: frames and tables together keep to the limit.
-    writing: Mutex<()>,
+    writing: Mutex<Chunk>,
     syncing: Mutex<()>,
     unsynced: AtomicUsize,
     /// The first sync that failed. The system tells of a lost write once; a later sync of the same file can succeed without
@@ -89,7 +93,7 @@ impl Store {
         let store = Self {
             path: path.to_owned(),
             open: RwLock::new(Some(open_sled(path)?)),
-            writing: Mutex::new(()),
+            writing: Mutex::default(),
             syncing: Mutex::new(()),
             unsynced: AtomicUsize::new(0),
             failed: OnceLock::new(),
@@ -112,19 +116,20 @@ impl Store {
     /// Writes frames and syncs.
     pub(crate) fn append(&self, frames: &[EncodedFrame]) -> Result<(), Failure> {
         for frames in frames.chunks(WRITES_PER_SYNC) {
-            let _counted = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut chunk = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
             self.make_room_for(frames.len())?;
+            let values = chunk.add(frames);
             self.with(|open| {
-                if let [frame] = frames {
-                    return open.frames.insert(key(frame.first), frame.bytes.as_slice()).map(drop);
+                if let [(first, value)] = &values[..] {
+                    return open.frames.insert(key(*first), &**value).map(drop);
                 }
                 let mut batch = sled::Batch::default();
-                for frame in frames {
-                    batch.insert(&key(frame.first), frame.bytes.as_slice());
+                for (first, value) in &values {
+                    batch.insert(&key(*first), &**value);
                 }
                 open.frames.apply_batch(batch)
             })?;
-            self.unsynced.fetch_add(frames.len(), Ordering::AcqRel);
+            self.unsynced.fetch_add(values.len(), Ordering::AcqRel);
             self.sync()?;
         }
         Ok(())
@@ -177,14 +182,31 @@ impl Store {
         Ok(())
     }
 
-    /// The first positions and bytes of up to `limit` frames, from the first whose key is at least `from`.
-    pub(crate) fn frames(&self, from: Position, limit: usize) -> Result<Vec<(Position, Vec<u8>)>, Failure> {
-        self.with(|open| open.frames.range(key(from)..).take(limit).map(entry).collect())
+    /// The first positions and bytes of the frames that begin at `from` or later, of up to `limit` values beside the one that `from`
+    /// is in.
+    pub(crate) fn frames(&self, from: Position, limit: usize) -> Result<Vec<Placed>, Failure> {
+        self.with(|open| {
+            // Between two calls a value may have grown by the frame that is looked for.
+            let before = open.frames.range(..key(from)).next_back();
+            let values = before.into_iter().chain(open.frames.range(key(from)..).take(limit));
+            let mut found = Vec::new();
+            for value in values {
+                let (first, bytes) = entry(value?)?;
+                let frames = chunk::frames(first, &bytes).into_iter().filter(|(first, _)| *first >= from);
+                found.extend(frames.map(|(first, bytes)| (first, bytes.to_vec())));
+            }
+            Ok(found)
+        })
     }
 
-    /// The frame with the greatest key that is at most `at`.
-    pub(crate) fn frame_at_or_before(&self, at: Position) -> Result<Option<(Position, Vec<u8>)>, Failure> {
-        self.with(|open| open.frames.range(..=key(at)).next_back().map(entry).transpose())
+    /// The frame with the greatest first position that is at most `at`.
+    pub(crate) fn frame_at_or_before(&self, at: Position) -> Result<Option<Placed>, Failure> {
+        self.with(|open| {
+            let Some(value) = open.frames.range(..=key(at)).next_back().transpose()? else { return Ok(None) };
+            let (first, bytes) = entry(value)?;
+            let frames = chunk::frames(first, &bytes).into_iter().take_while(|(first, _)| *first <= at);
+            Ok(frames.last().map(|(first, bytes)| (first, bytes.to_vec())))
+        })
     }
 
     /// A failure as the log's error; `after` is the last position known to be sound.
@@ -234,10 +256,9 @@ fn key(position: Position) -> [u8; 8] {
     position.0.to_be_bytes()
 }
 
-fn entry(pair: sled::Result<(sled::IVec, sled::IVec)>) -> sled::Result<(Position, Vec<u8>)> {
-    let (key, value) = pair?;
+fn entry((key, value): (sled::IVec, sled::IVec)) -> sled::Result<(Position, sled::IVec)> {
     let key = key.as_ref().try_into().map_err(|_| sled::Error::Corruption { at: None, bt: () })?;
-    Ok((Position(u64::from_be_bytes(key)), value.to_vec()))
+    Ok((Position(u64::from_be_bytes(key)), value))
 }
 
 /// sled answers some damage with a panic; that must stop the log, not the process.

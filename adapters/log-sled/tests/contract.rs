@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
 
+use quittance_core::frame::{Tip, decode};
 use quittance_core::ids::{NodeId, Position};
 use quittance_log_sled::{Reserve, SledLog};
 use quittance_runtime::log::contract::{Fixture, check_all, check_table, sample_frames};
@@ -56,6 +59,47 @@ fn the_sled_log_keeps_the_contract_that_the_engine_relies_on() {
 fn the_sled_table_keeps_the_contract_of_tables() {
     let sled = Sled::new();
     check_table(&sled.log().table("contract"));
+}
+
+/// Lost if this fails: whoever follows a quiet node hears of damage where there is none, or misses a payment.
+#[test]
+fn readers_beside_the_writer_find_every_small_frame_once_wherever_they_begin() {
+    let sled = Sled::new();
+    let mut log = sled.log();
+    let reader = log.reader();
+    let (told, durable) = mpsc::channel();
+    let follower = thread::spawn(move || {
+        let (mut tip, mut upto) = (Tip::EMPTY, Position::START);
+        for last in durable {
+            upto = last;
+            for bytes in reader.frames(tip.position.next()) {
+                // One that is written behind what was told may be there already.
+                tip = tip.follow(&bytes.unwrap()).unwrap().1;
+            }
+            assert!(tip.position >= upto, "a frame that was durable is not found");
+        }
+        (tip.position, upto)
+    });
+    let mut firsts = Vec::new();
+    for round in 0..600_u64 {
+        let (frames, tip) = sample_frames(log.tip(), 1, if round % 97 == 0 { 150 } else { round % 3 + 1 });
+        log.append(&frames).unwrap();
+        firsts.extend(frames.iter().map(|frame| (frame.first, frame.last)));
+        told.send(tip.position).unwrap();
+    }
+    drop(told);
+    assert_eq!(follower.join().unwrap(), (log.tip().position, log.tip().position));
+    for (first, last) in firsts.into_iter().rev().step_by(7) {
+        for from in [first, last] {
+            let found = log.reader().frames(from).next().unwrap().unwrap();
+            let records = decode(&found).unwrap().records;
+            assert_eq!(
+                (records[0].position, records[records.len() - 1].position),
+                (first, last),
+                "from {from}"
+            );
+        }
+    }
 }
 
 #[test]
