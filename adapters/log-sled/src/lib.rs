@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The tree has frames under the position of their first record, in big-endian order: a large one by itself, small ones that follow
-//! each other together in a value of at most 2 KiB, under the first one's position.
+//! each other together in a value of at most 1 KiB, under the first one's position.
 //!
 //! # Durability
 //! When an append returns, its frames survive a power cut. sled alone does not promise that: its `flush` ends in
