@@ -28,6 +28,7 @@
 //! [sled]: https://docs.rs/sled/0.34.7
 
 mod chunk;
+mod failure;
 mod files;
 mod log;
 mod place;

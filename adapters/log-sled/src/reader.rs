@@ -5,7 +5,8 @@ use quittance_core::frame::{decode, header};
 use quittance_core::ids::Position;
 use quittance_runtime::log::{FrameBytes, LogError, LogReader};
 
-use crate::store::{Failure, Store};
+use crate::failure::Failure;
+use crate::store::Store;
 
 /// Frames fetched at a time: at most 2 MiB.
 const BATCH: usize = 32;

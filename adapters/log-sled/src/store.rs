@@ -1,8 +1,6 @@
 //! sled, held to what we need of it.
 
-use std::any::Any;
 use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
@@ -11,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use quittance_core::frame::EncodedFrame;
 use quittance_core::ids::Position;
-use quittance_runtime::log::{AppendError, LogError};
-use quittance_runtime::table::TableError;
+use quittance_runtime::log::LogError;
 
 use crate::chunk::{self, Chunk};
+use crate::failure::{Failure, guarded};
 use crate::files::{self, failed};
 
 /// A page of sled holds up to 17 values and is written whole; above a quarter of a segment it would go to a file of its own,
@@ -57,15 +55,6 @@ struct Open {
     frames: sled::Tree,
     /// sled's own file, for the sync that sled does not do.
     file: File,
-}
-
-/// Why sled did not do as asked.
-#[derive(Clone, Debug)]
-pub(crate) enum Failure {
-    /// Bytes are not the ones that were written.
-    Damaged(String),
-    /// Anything else.
-    Other(String),
 }
 
 impl Store {
@@ -227,30 +216,6 @@ impl Drop for Store {
     }
 }
 
-impl Failure {
-    fn into_log_error(self, path: &Path, after: Position) -> LogError {
-        match self {
-            Self::Damaged(why) => LogError::Damaged { after, why },
-            Self::Other(why) => LogError::Store { path: path.display().to_string(), why },
-        }
-    }
-}
-
-impl From<Failure> for AppendError {
-    fn from(failure: Failure) -> Self {
-        // Also for a full disk: sled met it inside a write, and what it has written of that nobody knows.
-        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
-        Self::Unknown(why)
-    }
-}
-
-impl From<Failure> for TableError {
-    fn from(failure: Failure) -> Self {
-        let (Failure::Damaged(why) | Failure::Other(why)) = failure;
-        Self::Store(why)
-    }
-}
-
 /// Keys sort as positions do.
 fn key(position: Position) -> [u8; 8] {
     position.0.to_be_bytes()
@@ -259,25 +224,6 @@ fn key(position: Position) -> [u8; 8] {
 fn entry((key, value): (sled::IVec, sled::IVec)) -> sled::Result<(Position, sled::IVec)> {
     let key = key.as_ref().try_into().map_err(|_| sled::Error::Corruption { at: None, bt: () })?;
     Ok((Position(u64::from_be_bytes(key)), value))
-}
-
-/// sled answers some damage with a panic; that must stop the log, not the process.
-fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error @ sled::Error::Corruption { .. })) => Err(Failure::Damaged(error.to_string())),
-        Ok(Err(error)) => Err(Failure::Other(error.to_string())),
-        Err(panic) => {
-            let why = format!("the store gave up: {}", message(panic.as_ref()));
-            // sled unwraps some results of the file system; those say nothing about the bytes.
-            Err(if why.contains("Os { code: ") { Failure::Other(why) } else { Failure::Damaged(why) })
-        }
-    }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }
 
 /// The settings that the log opens sled with, for whoever measures sled alone beside it.
