@@ -70,6 +70,18 @@ pub(crate) fn frames(key: Position, value: &[u8]) -> Vec<(Position, &[u8])> {
     found
 }
 
+/// The position behind a value that others may still join; `None` for a frame alone, which stays what it is.
+pub(crate) fn end(key: Position, value: &[u8]) -> Option<Position> {
+    if value.starts_with(&MAGIC) {
+        return None;
+    }
+    let (mut end, mut rest) = (key, value);
+    while let Some((count, _, behind)) = next(rest) {
+        (end, rest) = (Position(end.0.saturating_add(count)), behind);
+    }
+    Some(end)
+}
+
 /// How many records the next frame has, its bytes, and what is behind it.
 fn next(value: &[u8]) -> Option<(u64, &[u8], &[u8])> {
     let (&[low, high, few, many], rest) = value.split_first_chunk::<PREFIX_BYTES>()?;

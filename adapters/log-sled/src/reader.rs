@@ -8,7 +8,7 @@ use quittance_runtime::log::{FrameBytes, LogError, LogReader};
 use crate::failure::Failure;
 use crate::store::Store;
 
-/// Frames fetched at a time: at most 2 MiB.
+/// Values fetched at a time: at most 2 MiB.
 const BATCH: usize = 32;
 
 #[derive(Debug)]

@@ -175,14 +175,19 @@ impl Store {
     /// is in.
     pub(crate) fn frames(&self, from: Position, limit: usize) -> Result<Vec<Placed>, Failure> {
         self.with(|open| {
-            // Between two calls a value may have grown by the frame that is looked for.
-            let before = open.frames.range(..key(from)).next_back();
-            let values = before.into_iter().chain(open.frames.range(key(from)..).take(limit));
-            let mut found = Vec::new();
-            for value in values {
-                let (first, bytes) = entry(value?)?;
+            // The value that `from` is in may still grow, so it is read last: then nothing is missing in front of what is behind it.
+            let behind: Vec<_> = open.frames.range(key(from)..).take(limit).collect::<Result<_, _>>()?;
+            let before = open.frames.range(..key(from)).next_back().transpose()?;
+            let (mut found, mut next) = (Vec::new(), None);
+            for value in before.into_iter().chain(behind) {
+                let (first, bytes) = entry(value)?;
+                if !found.is_empty() && next.is_some_and(|next| next != first) {
+                    // The one before has grown since it was read, or something is missing: the next call tells.
+                    break;
+                }
                 let frames = chunk::frames(first, &bytes).into_iter().filter(|(first, _)| *first >= from);
                 found.extend(frames.map(|(first, bytes)| (first, bytes.to_vec())));
+                next = chunk::end(first, &bytes);
             }
             Ok(found)
         })

@@ -81,7 +81,7 @@ fn readers_beside_the_writer_find_every_small_frame_once_wherever_they_begin() {
         (tip.position, upto)
     });
     let mut firsts = Vec::new();
-    for round in 0..600_u64 {
+    for round in 0..2_000_u64 {
         let (frames, tip) = sample_frames(log.tip(), 1, if round % 97 == 0 { 150 } else { round % 3 + 1 });
         log.append(&frames).unwrap();
         firsts.extend(frames.iter().map(|frame| (frame.first, frame.last)));

@@ -42,6 +42,9 @@ pub struct Record {
     pub event: Event,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Record>() <= 208, "box what makes every record large");
+
 /// An intent and a record's place in that intent's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -345,9 +348,6 @@ pub enum AttemptState {
     /// It did not succeed, and no attempt at the transaction ever will. Final.
     Failed = 5,
 }
-
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Record>() <= 208, "box what makes every record large");
 
 impl AttemptState {
     /// Every state.

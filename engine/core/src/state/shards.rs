@@ -43,11 +43,7 @@ impl<K: Sharded, V: Clone> Shards<K, V> {
 
     /// `None`, and nothing copied, when the key is not there.
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let shard = self.shards.get_mut(index(key))?;
-        if Arc::get_mut(shard).is_none() && !shard.contains_key(key) {
-            return None;
-        }
-        Arc::make_mut(shard).get_mut(key)
+        self.shard_with(key)?.get_mut(key)
     }
 
     pub(crate) fn entry(&mut self, key: K) -> &mut V
@@ -77,17 +73,22 @@ impl<K: Sharded, V: Clone> Shards<K, V> {
 
     /// `None`, and nothing copied, when the key is not there.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        let shard = self.shards.get_mut(index(key))?;
-        if Arc::get_mut(shard).is_none() && !shard.contains_key(key) {
-            return None;
-        }
-        let removed = Arc::make_mut(shard).remove(key);
+        let removed = self.shard_with(key)?.remove(key);
         self.len -= usize::from(removed.is_some());
         removed
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.shards.iter().flat_map(|shard| shard.iter())
+    }
+
+    /// To be written to: a shared one is copied only if it has the key.
+    fn shard_with(&mut self, key: &K) -> Option<&mut BTreeMap<K, V>> {
+        let shard = self.shards.get_mut(index(key))?;
+        if Arc::get_mut(shard).is_none() && !shard.contains_key(key) {
+            return None;
+        }
+        Some(Arc::make_mut(shard))
     }
 
     fn shard(&self, key: &K) -> Option<&BTreeMap<K, V>> {
